@@ -1,0 +1,137 @@
+"""A Graph into the bytes of a .tflite flatbuffer; the same graph always gives the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import tflite
+
+from edgekit.errors import InputError
+from edgekit.formats.tflite_read import camel
+from edgekit.formats.tflite_schema import ACTIVATIONS, OP_SCHEMAS, OPCODES, PADDINGS, TYPE_CODES
+from edgekit.graph import Graph, Op, Quant, Tensor
+
+_PLACEHOLDER_FOR_GREATER_OP_CODES = 127
+_DATA_ALIGNMENT = 16
+
+
+def write_tflite(graph: Graph) -> bytes:
+    """Return the flatbuffer. Raises InputError for an operator that has no row in the schema table."""
+    builder = flatbuffers.Builder(1024)
+    keys = list(dict.fromkeys(_code_key(graph, op) for op in graph.ops))
+    buffers, buffer_of = _buffers(builder, graph)
+    codes = _vector(builder, [_operator_code(builder, *key) for key in keys])
+    tensors = _vector(builder, [_tensor(builder, t, buffer_of[i]) for i, t in enumerate(graph.tensors)])
+    operators = _vector(builder, [_operator(builder, op, keys.index(_code_key(graph, op))) for op in graph.ops])
+    inputs, outputs = _ints(builder, graph.inputs), _ints(builder, graph.outputs)
+    name = builder.CreateString("main")
+    subgraph = _table(
+        builder, tflite, "SubGraph", Tensors=tensors, Inputs=inputs, Outputs=outputs, Operators=operators, Name=name
+    )
+    subgraphs = _vector(builder, [subgraph])
+    description = builder.CreateString("edgekit")
+    fields = {
+        "Version": 3,
+        "OperatorCodes": codes,
+        "Subgraphs": subgraphs,
+        "Description": description,
+        "Buffers": _vector(builder, buffers),
+    }
+    builder.Finish(_table(builder, tflite, "Model", **fields), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _code_key(graph: Graph, op: Op) -> tuple[str, int]:
+    schema = OP_SCHEMAS.get(op.kind)
+    if schema is None:
+        raise InputError(f"the operator {op.kind} (layer {graph.layer(op)}) is not one that edgekit writes")
+    first = next(i for i in op.inputs if i >= 0)
+    dtype = graph.tensors[first].dtype
+    if op.kind == "QUANTIZE" and graph.tensors[op.outputs[0]].dtype == "int16":
+        dtype = "int16"
+    per_channel = any(i >= 0 and (q := graph.tensors[i].quant) is not None and q.per_channel for i in op.inputs)
+    if op.kind == "FULLY_CONNECTED" and per_channel and dtype == "int8":
+        return op.kind, 12  # older runtimes do not know per-channel weights here
+    return op.kind, schema.versions.get(dtype, 1)
+
+
+def _operator_code(builder: Any, kind: str, version: int) -> int:
+    code = OPCODES[kind]
+    old = min(code, _PLACEHOLDER_FOR_GREATER_OP_CODES)
+    return _table(builder, tflite, "OperatorCode", DeprecatedBuiltinCode=old, Version=version, BuiltinCode=code)
+
+
+def _buffers(builder: Any, graph: Graph) -> tuple[list[int], dict[int, int]]:
+    """Buffer 0 is the empty one, by the format's own rule; equal constants share a buffer."""
+    offsets = [_table(builder, tflite, "Buffer")]
+    buffer_of: dict[int, int] = {}
+    seen: dict[bytes, int] = {}
+    for i, tensor in enumerate(graph.tensors):
+        raw = b"" if tensor.data is None else np.ascontiguousarray(tensor.data).tobytes()
+        if not raw:
+            buffer_of[i] = 0
+            continue
+        if raw not in seen:
+            seen[raw] = len(offsets)
+            offsets.append(_table(builder, tflite, "Buffer", Data=_bytes(builder, raw)))
+        buffer_of[i] = seen[raw]
+    return offsets, buffer_of
+
+
+def _bytes(builder: Any, raw: bytes) -> int:
+    builder.StartVector(1, len(raw), _DATA_ALIGNMENT)
+    builder.head -= len(raw)
+    builder.Bytes[builder.head : builder.head + len(raw)] = raw
+    return int(builder.EndVector())
+
+
+def _tensor(builder: Any, tensor: Tensor, buffer: int) -> int:
+    shape = _ints(builder, tensor.shape)
+    name = builder.CreateString(tensor.name)
+    fields = {"Shape": shape, "Type": TYPE_CODES[tensor.dtype], "Buffer": buffer, "Name": name}
+    if tensor.quant is not None:
+        fields["Quantization"] = _quantization(builder, tensor.quant)
+    return _table(builder, tflite, "Tensor", **fields)
+
+
+def _quantization(builder: Any, quant: Quant) -> int:
+    scale = builder.CreateNumpyVector(quant.scale.reshape(-1).astype("<f4"))
+    zero = builder.CreateNumpyVector(quant.zero_point.reshape(-1).astype("<i8"))
+    return _table(
+        builder, tflite, "QuantizationParameters", Scale=scale, ZeroPoint=zero, QuantizedDimension=quant.axis
+    )
+
+
+def _operator(builder: Any, op: Op, code: int) -> int:
+    schema = OP_SCHEMAS[op.kind]
+    fields = {"OpcodeIndex": code, "Inputs": _ints(builder, op.inputs), "Outputs": _ints(builder, op.outputs)}
+    if schema.table:
+        values = {**schema.fields, **op.options}
+        if "fused_activation_function" in values:
+            values["fused_activation_function"] = ACTIVATIONS.index(str(values["fused_activation_function"]))
+        if "padding" in values:
+            values["padding"] = PADDINGS.index(str(values["padding"]))
+        named = {camel(name): value for name, value in values.items() if name in schema.fields}
+        fields["BuiltinOptions"] = _table(builder, tflite, schema.table, **named)
+        fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, schema.table)
+    return _table(builder, tflite, "Operator", **fields)
+
+
+def _table(builder: Any, module: Any, table: str, **fields: Any) -> int:
+    getattr(module, f"{table}Start")(builder)
+    for name, value in fields.items():
+        getattr(module, f"{table}Add{name}")(builder, value)
+    return int(getattr(module, f"{table}End")(builder))
+
+
+def _vector(builder: Any, offsets: list[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
+
+
+def _ints(builder: Any, values: tuple[int, ...]) -> int:
+    return int(builder.CreateNumpyVector(np.array(values, "<i4")))

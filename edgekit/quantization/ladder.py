@@ -1,0 +1,53 @@
+"""The rungs from the cheapest recipe to the most exact, and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgekit.graph import Graph, Op
+from edgekit.quantization.passes import epilogue, prologue
+from edgekit.quantization.rewrite import Types
+from edgekit.quantization.rules import RULES
+
+#: In the order of cost: name, and what it does in words.
+RUNGS: Mapping[str, str] = {
+    "int8": "int8 weights and activations",
+    "int8+int16-head": "int8, and the last layer with int16 activations",
+    "int16": "int8 weights, int16 activations",
+}
+
+
+def types_for(rung: str, graph: Graph) -> Types:
+    """Return the element type in which each operator of the float graph computes."""
+    early, late = prologue(graph), {id(op) for op in epilogue(graph)}
+    heads = {id(op) for op in head_layers(graph)}
+    types = {}
+    for position, op in enumerate(graph.ops):
+        edge = set(op.outputs) <= early or id(op) in late
+        wide = rung == "int16" or (rung == "int8+int16-head" and id(op) in heads)
+        types[position] = "float32" if edge else _type(graph, op, wide)
+    return types
+
+
+def head_layers(graph: Graph) -> list[Op]:
+    """Return the last layers with weights before the outputs, and what lies between them and the outputs."""
+    found: list[Op] = []
+    wanted = set(graph.outputs)
+    for op in reversed(graph.ops):
+        if not set(op.outputs) & wanted:
+            continue
+        found.append(op)
+        if op.kind not in RULES or RULES[op.kind].weights is None:
+            wanted |= set(graph.variable_inputs(op))
+    return found
+
+
+def _type(graph: Graph, op: Op, wide: bool) -> str:
+    rule = RULES.get(op.kind)
+    if rule is None or op.activation in ("TANH", "SIGN_BIT"):
+        return "float32"
+    if rule.weights is not None and not all(graph.is_constant(i) for i in op.inputs[1:]):
+        return "float32"
+    if any(graph.tensors[i].dtype != "float32" for i in (*graph.variable_inputs(op), *op.outputs)):
+        return "float32"
+    return rule.wide if wide else "int8"

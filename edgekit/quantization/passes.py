@@ -1,0 +1,160 @@
+"""Rewrites of the float graph that change no answer and make int8 keep it. Each is Graph -> Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from edgekit.graph import Graph, Op, Tensor
+from edgekit.quantization.ranges import Range
+from edgekit.quantization.rules import EDGE_KINDS
+
+#: One int8 scale may serve columns whose ranges differ by up to this factor: it costs at most one bit.
+SHARED_SCALE_FACTOR = 2.0
+
+
+def detach_variable_bias(graph: Graph) -> Graph:
+    """Turn FULLY_CONNECTED whose bias is computed into FULLY_CONNECTED + ADD.
+
+    The converter fuses a residual sum in this way; int8 needs a constant bias. A layer whose input is
+    constant becomes the constant that it computes.
+    """
+    tensors, ops = list(graph.tensors), []
+    for op in graph.ops:
+        if op.kind != "FULLY_CONNECTED" or len(op.inputs) < 3 or graph.is_constant(op.inputs[2]):
+            ops.append(op)
+            continue
+        source, weights, bias = op.inputs
+        output = graph.tensors[op.outputs[0]]
+        tensors.append(Tensor(f"{output.name}/product", output.shape, "float32"))
+        product = len(tensors) - 1
+        if graph.is_constant(source) and graph.is_constant(weights):
+            value = _data(graph, source) @ _data(graph, weights).T
+            tensors[product] = replace(tensors[product], data=value.reshape(output.shape).astype(np.float32))
+        else:
+            options = {**op.options, "fused_activation_function": "NONE"}
+            ops.append(Op(op.kind, (source, weights, -1), (product,), options))
+        add = {"fused_activation_function": op.activation, "pot_scale_int16": False}
+        ops.append(Op("ADD", (product, bias), op.outputs, add))
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
+def fold_bias_add(graph: Graph) -> Graph:
+    """Turn FULLY_CONNECTED + ADD of a constant vector into one FULLY_CONNECTED with that bias."""
+    tensors, ops, gone = list(graph.tensors), list(graph.ops), set()
+    for position, op in enumerate(ops):
+        add = _only_consumer(graph, op)
+        if op.kind != "FULLY_CONNECTED" or add is None or add.kind != "ADD" or op.activation != "NONE":
+            continue
+        constant = next((i for i in add.inputs if graph.is_constant(i)), None)
+        units = graph.tensors[op.inputs[1]].shape[0]
+        if constant is None or graph.tensors[constant].elements != units or not graph.is_constant(op.inputs[1]):
+            continue
+        if len(op.inputs) > 2 and not graph.is_constant(op.inputs[2]):
+            continue
+        bias = _data(graph, constant).reshape(-1)
+        if len(op.inputs) > 2 and op.inputs[2] >= 0:
+            bias = bias + _data(graph, op.inputs[2]).reshape(-1)
+        tensors.append(Tensor(graph.tensors[constant].name, (units,), "float32", None, bias.astype(np.float32)))
+        options = {**op.options, "fused_activation_function": add.activation}
+        ops[position] = Op(op.kind, (*op.inputs[:2], len(tensors) - 1), add.outputs, options)
+        gone.add(id(add))
+    return replace(graph, tensors=tuple(tensors), ops=tuple(op for op in ops if id(op) not in gone))
+
+
+def prologue(graph: Graph) -> set[int]:
+    """Return the tensors between the inputs and the first real layer: they stay in float32."""
+    tensors = set(graph.inputs)
+    for op in graph.ops:
+        if op.kind in EDGE_KINDS and op.activation == "NONE" and set(graph.variable_inputs(op)) <= tensors:
+            tensors |= set(op.outputs)
+    return tensors
+
+
+def epilogue(graph: Graph) -> list[Op]:
+    """Return the operators with a constant between the last real layer and the outputs: they stay in float32."""
+    found: list[Op] = []
+    wanted = set(graph.outputs)
+    for op in reversed(graph.ops):
+        readers = list(graph.consumers(op.outputs[0]))
+        ends = set(op.outputs) <= wanted and all(any(r is f for f in found) for r in readers)
+        if op.kind in EDGE_KINDS and ends and len(graph.variable_inputs(op)) == 1:
+            found.append(op)
+            wanted |= set(graph.variable_inputs(op))
+    return found
+
+
+def spread_inputs(graph: Graph, ranges: Mapping[int, Range]) -> Graph:
+    """Give each column that enters a first FULLY_CONNECTED a range of its own.
+
+    (x - centre) / half_range goes in front in float32, its inverse into the weights and bias:
+    W x + b = (W half_range) ((x - centre) / half_range) + (b + W centre). Without it one int8 scale
+    serves ages and cholesterol alike.
+    """
+    tensors, ops = list(graph.tensors), list(graph.ops)
+    for index in sorted(prologue(graph)):
+        readers = [op for op in graph.consumers(index) if index == op.inputs[0]]
+        others = [op for op in graph.consumers(index) if op.kind != "FULLY_CONNECTED"]
+        if not readers or others or index not in ranges or not _needs_spreading(ranges, index):
+            continue
+        centre = ((ranges[index].high + ranges[index].low) / 2).astype(np.float32)
+        half = ((ranges[index].high - ranges[index].low) / 2).astype(np.float32)
+        half[half == 0] = 1
+        source = graph.tensors[index]
+        fresh = _append_affine(tensors, source, centre, half)
+        at = min(ops.index(op) for op in readers)
+        for op in readers:
+            ops[ops.index(op)] = _absorb(graph, tensors, op, fresh["out"], centre, half)
+        sub = Op("SUB", (index, fresh["centre"]), (fresh["mid"],), {})
+        mul = Op("MUL", (fresh["mid"], fresh["inverse"]), (fresh["out"],), {})
+        ops[at:at] = [sub, mul]
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
+def _needs_spreading(ranges: Mapping[int, Range], index: int) -> bool:
+    low, high = ranges[index].low, ranges[index].high
+    reach = np.maximum(np.maximum(-low, high), 0)
+    used = (high - low) / 2
+    used = used[used > 0]  # a constant column needs no resolution
+    return bool(used.size) and float(reach.max()) > SHARED_SCALE_FACTOR * float(used.min())
+
+
+def _append_affine(tensors: list[Tensor], source: Tensor, centre: np.ndarray, half: np.ndarray) -> dict[str, int]:
+    columns = (centre.size,)
+    inverse = (np.float32(1) / half).astype(np.float32)
+    new = {
+        "centre": Tensor(f"{source.name}/centre", columns, "float32", None, centre),
+        "inverse": Tensor(f"{source.name}/inverse_half_range", columns, "float32", None, inverse),
+        "mid": Tensor(f"{source.name}/centred", source.shape, "float32"),
+        "out": Tensor(f"{source.name}/spread", source.shape, "float32"),
+    }
+    first = len(tensors)
+    tensors.extend(new.values())
+    return {name: first + i for i, name in enumerate(new)}
+
+
+def _absorb(
+    graph: Graph, tensors: list[Tensor], op: Op, source: int, centre: np.ndarray, half: np.ndarray
+) -> Op:
+    weights = _data(graph, op.inputs[1]).astype(np.float64)
+    bias = weights @ centre.astype(np.float64)
+    if len(op.inputs) > 2 and op.inputs[2] >= 0:
+        bias = bias + _data(graph, op.inputs[2]).reshape(-1)
+    name = graph.layer(op)
+    scaled = (weights * half.astype(np.float64)).astype(np.float32)
+    tensors.append(Tensor(f"{name}/spread_weights", scaled.shape, "float32", None, scaled))
+    tensors.append(Tensor(f"{name}/spread_bias", bias.shape, "float32", None, bias.astype(np.float32)))
+    return replace(op, inputs=(source, len(tensors) - 2, len(tensors) - 1))
+
+
+def _only_consumer(graph: Graph, op: Op) -> Op | None:
+    readers = list(graph.consumers(op.outputs[0]))
+    return readers[0] if len(readers) == 1 and op.outputs[0] not in graph.outputs else None
+
+
+def _data(graph: Graph, index: int) -> np.ndarray:
+    data = graph.tensors[index].data
+    assert data is not None
+    return data

@@ -1,0 +1,69 @@
+"""What a target is: it returns its files and how exact it is; it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekit.config import Config
+from edgekit.graph import Graph
+from edgekit.models import Model
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a bundle that is still in memory; the fields become a manifest.FileEntry."""
+
+    path: str
+    data: bytes
+    role: str
+    first_step: int | None = None
+    build: str | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a target cannot take a model: the operator, the layer that uses it, and the reason."""
+
+    op: str
+    layer: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """A target's part of a bundle; see manifest.TargetEntry for parity and bound."""
+
+    files: tuple[File, ...]
+    parity: str
+    bound: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tools: Mapping[str, str] = field(default_factory=dict)  # package -> version that made the files
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a target builds from. Float outputs: what the float model answers, float32 [rows, outputs]."""
+
+    model: Model
+    quantized: Graph
+    config: Config
+    float_outputs: npt.NDArray[np.float32]
+
+
+class Target(Protocol):
+    """One file of this folder holds one target; `targets.TARGETS` lists them."""
+
+    name: str
+
+    def refusals(self, model: Model, quantized: Graph) -> list[Refusal]:
+        """Return what this target cannot take of a model; an empty list means it can."""
+        ...
+
+    def build(self, job: Job) -> Built:
+        """Return the target's files."""
+        ...

@@ -1,0 +1,41 @@
+"""edgekit's own engine for the browser: a prebuilt engine, a plan, and weight shards."""
+
+from __future__ import annotations
+
+from edgekit import plan as plans
+from edgekit.assets import asset
+from edgekit.graph import Graph
+from edgekit.lowering import Lowered, lower
+from edgekit.models import Model
+from edgekit.shards import cut
+from edgekit.targets.protocol import Built, File, Job, Refusal
+from edgekit.targets.runtime_files import runtime_files
+
+BUILDS = ("simd", "scalar")
+
+
+class WasmTarget:
+    """Exact: equal to the TFLite interpreter bit for bit, on every build of the engine."""
+
+    name = "wasm"
+
+    def refusals(self, model: Model, quantized: Graph) -> list[Refusal]:
+        lowered = lower(quantized)
+        if isinstance(lowered, Lowered):
+            return []
+        return [Refusal(f.op.kind, quantized.layer(f.op), f.why) for f in lowered]
+
+    def build(self, job: Job) -> Built:
+        lowered = lower(job.quantized)
+        assert isinstance(lowered, Lowered), "refusals() comes first"
+        shards = cut(lowered.chunks, job.config.targets.wasm.shard_bytes)
+        files = [File("wasm/plan.bin", plans.encode(lowered.plan), "plan")]
+        files += [
+            File(f"wasm/engine-{build}.wasm", asset(f"wasm/dist/engine-{build}.wasm").read_bytes(), "engine", build=build)
+            for build in BUILDS
+        ]
+        files += [
+            File(f"wasm/{shard.name(i)}", shard.data, "shard", first_step=shard.first_step)
+            for i, shard in enumerate(shards)
+        ]
+        return Built((*files, *runtime_files()), "exact")

@@ -1,0 +1,54 @@
+"""Compile wasm/kernels into wasm/dist: one engine a build, byte for byte the same on every machine.
+
+Needs ziglang (the extra [dev]); users never run this. `--check` compiles elsewhere and compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BUILDS = {
+    "simd": ["-mcpu=generic+bulk_memory+simd128", "-msimd128"],
+    "scalar": ["-mcpu=mvp"],
+}
+FLAGS = [
+    "-target", "wasm32-freestanding", "-O3", "-nostdlib", "-std=c11", "-Wall", "-Wextra", "-Werror",
+    "-ffp-contract=off", "-fno-stack-protector", "-fno-sanitize=all", "-fno-builtin",
+    "-Wl,--no-entry", "-Wl,-s", "-Wl,-z,stack-size=8192", "-Wl,--export=__heap_base",
+    "-Wl,--export=ek_check", "-Wl,--export=ek_run",
+]  # fmt: skip
+
+
+def compile_engine(build: str, out: Path) -> None:
+    """Write one build of the engine."""
+    sources = sorted(p.name for p in (HERE / "kernels").glob("*.c"))
+    command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *BUILDS[build], *sources, "-o", str(out.resolve())]
+    subprocess.run(command, cwd=HERE / "kernels", check=True)
+
+
+def main() -> int:
+    """Build, or with --check compare; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail where dist/ is not what the sources give")
+    check = parser.parse_args().check
+    with tempfile.TemporaryDirectory() as folder:
+        for build in BUILDS:
+            made, kept = Path(folder) / "engine.wasm", HERE / "dist" / f"engine-{build}.wasm"
+            compile_engine(build, made)
+            if not check:
+                kept.parent.mkdir(exist_ok=True)
+                kept.write_bytes(made.read_bytes())
+            elif not kept.is_file() or kept.read_bytes() != made.read_bytes():
+                print(f"{kept.name} is not what wasm/kernels gives; run: python wasm/build.py", file=sys.stderr)
+                return 1
+            print(f"{kept.name}: {made.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
