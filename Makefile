@@ -1,0 +1,32 @@
+# make demo   sets up what is missing, trains, exports, verifies in a real browser, serves the page
+# make test   sets up what is missing and passes the tests
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test lint js pytest wasm clean
+setup: $(VENV)/.ready
+$(VENV)/.ready: pyproject.toml scripts/setup.sh
+	VENV=$(VENV) sh scripts/setup.sh
+
+demo: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/health_monitoring/demo.sh
+
+test: lint js pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python wasm/build.py --check
+
+js: setup
+	node --test tests/js/
+
+pytest: setup
+	$(BIN)/pytest
+
+wasm: setup
+	$(BIN)/python wasm/build.py
+
+clean:
+	rm -rf $(VENV) build dist examples/*/out
