@@ -50,7 +50,8 @@ def quantize(real: Array, quant: Quant, dtype: str) -> Array:
     scale, zero = _along_axis(quant, real.ndim)
     least, most = LIMITS[dtype]
     rounded = np.rint(real.astype(np.float64) / scale) + zero
-    return np.clip(rounded, least, most).astype(dtype)
+    integers: Array = np.clip(rounded, least, most).astype(dtype)
+    return integers
 
 
 def dequantize(integers: Array, quant: Quant) -> npt.NDArray[np.float32]:

@@ -63,16 +63,18 @@ def classification_drop(labels: Values | None, floats: Values, quantized: Values
     base = max(float(right_float.mean()), 1e-12)
     lost = (right_float - right) / base
     upper = float(lost.mean() + _ONE_SIDED_95 * lost.std() / np.sqrt(len(lost)))
-    return Drop("top-1", float(right_float.mean()), float(right.mean()), float(lost.mean()), upper, rmse(floats, quantized))
+    return Drop(
+        "top-1", float(right_float.mean()), float(right.mean()), float(lost.mean()), upper, rmse(floats, quantized)
+    )
 
 
 def _column_drop(labels: Values, floats: Values, quantized: Values) -> Drop:
     truth = labels.astype(np.float64)
     error_float = ((floats - truth) ** 2).mean(axis=1)
     error = ((quantized - truth) ** 2).mean(axis=1)
-    base = max(float(error_float.mean()), np.finfo(np.float64).tiny)
+    base = max(float(error_float.mean()), 1e-300)
     worse = error - error_float
-    paired = worse.mean() + _ONE_SIDED_95 * worse.std() / np.sqrt(len(worse))
+    paired = float(worse.mean() + _ONE_SIDED_95 * worse.std() / np.sqrt(len(worse)))
     bound = max(paired, rmse(floats, quantized) ** 2)
     return Drop(
         "rmse",
@@ -88,4 +90,5 @@ def _assumed_residual(floats: Values) -> Values:
     """Return residuals of the assumed size with alternating signs: nothing else is known of them."""
     signs = np.where(np.arange(len(floats)) % 2 == 0, 1.0, -1.0)[:, None]
     spread = np.maximum(floats.std(axis=0, keepdims=True), 1e-12)
-    return (ASSUMED_ERROR * spread * signs).astype(np.float32)
+    residuals: Values = (ASSUMED_ERROR * spread * signs).astype(np.float32)
+    return residuals

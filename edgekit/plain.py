@@ -24,7 +24,7 @@ def read(cls: type[T], plain: Any, where: str) -> T:
     for key in plain:
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}; known keys are {', '.join(sorted(known))}")
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     values = {}
     for name, spec in known.items():
         if name in plain:
@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 

@@ -11,9 +11,11 @@ from edgekit.data import Dataset
 from edgekit.errors import InputError
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, GraphBuilder, Op
+from edgekit.manifest import Feature
 from edgekit.metrics import Drop, Values, classification_drop, regression_drop
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
+from edgekit.quantization.edges import edge_rows
 from edgekit.quantization.ladder import RUNGS, types_for
 from edgekit.quantization.passes import detach_variable_bias, fold_bias_add, spread_inputs
 from edgekit.quantization.ranges import calibrate
@@ -50,28 +52,36 @@ class Quantized:
         return next(r.result for r in self.rungs if r.recipe == self.recipe)
 
 
-def quantize(
-    model: Model, calibration: Dataset, evaluation: Dataset, config: Config, progress: Progress = silent
-) -> Quantized:
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows that calibrate, the held-out rows that judge, and the features whose ranges must be kept."""
+
+    calibration: Dataset
+    evaluation: Dataset
+    features: tuple[Feature, ...] = ()
+
+
+def quantize(model: Model, rows: Rows, config: Config, progress: Progress = silent) -> Quantized:
     """Climb from the cheapest recipe until the accuracy budget holds on the evaluation rows.
 
+    Calibration sees the edges of the declared ranges too, so that no input that a page lets through saturates.
     A model that is quantized already is taken as it is: there is no float model to compare with.
     """
     if model.graph.is_quantized:
-        return _given(model, evaluation, config)
-    rows = calibration.inputs[: config.recipe.calibration_rows]
+        return _given(model, rows.evaluation, config)
+    seen, edges = rows.calibration.inputs[: config.recipe.calibration_rows], edge_rows(rows.features)
     folded = fold_bias_add(detach_variable_bias(model.graph))
-    ready = spread_inputs(folded, calibrate(folded, rows, progress).ranges)
+    ready = spread_inputs(folded, calibrate(folded, seen, edges, progress).ranges)
     repairs = ("each input column got a range of its own",) if len(ready.ops) > len(folded.ops) else ()
-    statistics = calibrate(ready, rows, progress)
-    floats = Interpreter(write_tflite(model.graph)).run(evaluation.inputs, progress=progress)
+    statistics = calibrate(ready, seen, edges, progress)
+    floats = Interpreter(write_tflite(model.graph)).run(rows.evaluation.inputs, progress=progress)
     _finite(floats, model)
     tried: list[tuple[Rung, Graph, bytes, Values]] = []
     for recipe in RUNGS if config.recipe.mode == "auto" else (config.recipe.mode,):
         graph = rewrite(ready, statistics, types_for(recipe, ready))
         raw = write_tflite(graph)
-        outputs = Interpreter(raw).run(evaluation.inputs, progress=progress)
-        drop = _drop(config.task, evaluation.labels, floats, outputs)
+        outputs = Interpreter(raw).run(rows.evaluation.inputs, progress=progress)
+        drop = _drop(config.task, rows.evaluation.labels, floats, outputs)
         tried.append((Rung(recipe, RUNGS[recipe], len(raw), drop), graph, raw, outputs))
         if drop.upper <= config.budgets.max_drop:
             break

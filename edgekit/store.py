@@ -91,7 +91,9 @@ def _check_file(root: Path, name: str, item: FileEntry) -> None:
         raise InputError(f"the bundle {root} lacks {name}; export it again")
     size = file.stat().st_size
     if size != item.bytes:
-        raise InputError(f"{name} in the bundle {root} has {size} bytes, its manifest says {item.bytes}; export it again")
+        raise InputError(
+            f"{name} in the bundle {root} has {size} bytes, its manifest says {item.bytes}; export it again"
+        )
     if hashlib.sha256(file.read_bytes()).hexdigest() != item.sha256:
         raise InputError(f"{name} in the bundle {root} does not match its sha256; export it again")
 

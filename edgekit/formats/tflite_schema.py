@@ -45,9 +45,11 @@ class OpSchema:
     versions: Mapping[str, int] = field(default_factory=dict)
 
 
-_FUSED = {"fused_activation_function": "NONE"}
-_WINDOW = {"padding": "SAME", "stride_w": 1, "stride_h": 1}
-_DILATION = {"dilation_w_factor": 1, "dilation_h_factor": 1}
+Fields = dict[str, int | float | bool | str]
+
+_FUSED: Fields = {"fused_activation_function": "NONE"}
+_WINDOW: Fields = {"padding": "SAME", "stride_w": 1, "stride_h": 1}
+_DILATION: Fields = {"dilation_w_factor": 1, "dilation_h_factor": 1}
 _POOL = OpSchema("Pool2DOptions", {**_WINDOW, "filter_width": 1, "filter_height": 1, **_FUSED}, {"int8": 2, "int16": 3})
 _NO_OPTIONS = OpSchema("", {}, {"int8": 2, "int16": 3})
 

@@ -99,9 +99,7 @@ def _tensor(builder: Any, tensor: Tensor, buffer: int) -> int:
 def _quantization(builder: Any, quant: Quant) -> int:
     scale = builder.CreateNumpyVector(quant.scale.reshape(-1).astype("<f4"))
     zero = builder.CreateNumpyVector(quant.zero_point.reshape(-1).astype("<i8"))
-    return _table(
-        builder, tflite, "QuantizationParameters", Scale=scale, ZeroPoint=zero, QuantizedDimension=quant.axis
-    )
+    return _table(builder, tflite, "QuantizationParameters", Scale=scale, ZeroPoint=zero, QuantizedDimension=quant.axis)
 
 
 def _operator(builder: Any, op: Op, code: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.graph import Op, Tensor
-from edgekit.lowering.context import Context, Refused
+from edgekit.lowering.context import Context, Field, Refused
 from edgekit.lowering.requantization import float_bounds, integer_bounds, scale_and_zero
 
 _KINDS = {"ADD": 0, "SUB": 1, "MUL": 2, "DIV": 3}
@@ -29,7 +29,7 @@ def binary(context: Context, op: Op) -> None:
         raise Refused(f"it computes {output.dtype} from {a.dtype} and {b.dtype}")
 
 
-def _operands(context: Context, op: Op) -> dict[str, object]:
+def _operands(context: Context, op: Op) -> dict[str, Field]:
     a, b = op.inputs
     return {
         "a": context.value(a),

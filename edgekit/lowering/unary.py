@@ -17,7 +17,11 @@ def unary(context: Context, op: Op) -> None:
     if source.dtype == output.dtype == "int8":
         table = context.constant(table_s8(op, source, output))
         context.step(
-            "lookup_s8", input=context.value(op.inputs[0]), output=context.output(op), table=table, count=output.elements
+            "lookup_s8",
+            input=context.value(op.inputs[0]),
+            output=context.output(op),
+            table=table,
+            count=output.elements,
         )
     elif source.dtype == output.dtype == "int16" and op.kind in ("LOGISTIC", "TANH"):
         _sigmoid_s16(context, op)
@@ -43,7 +47,8 @@ def table_s8(op: Op, source: Tensor, output: Tensor) -> Array:
     model = write_tflite(builder.build((inputs,), (result,)))
     every = ((np.arange(-128, 128) - zero) * scale).astype(np.float32)
     real = Interpreter(model).run(every[None])[0]
-    return np.rint(real.astype(np.float64) / float(output_scale) + output_zero).astype(np.int8)
+    table: Array = np.rint(real.astype(np.float64) / float(output_scale) + output_zero).astype(np.int8)
+    return table
 
 
 def softmax(context: Context, op: Op) -> None:

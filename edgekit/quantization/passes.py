@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgekit.graph import Graph, Op, Tensor
+from edgekit.graph import Array, Graph, Op, Tensor
 from edgekit.quantization.ranges import Range
 from edgekit.quantization.rules import EDGE_KINDS
 
@@ -121,7 +121,7 @@ def _needs_spreading(ranges: Mapping[int, Range], index: int) -> bool:
     return bool(used.size) and float(reach.max()) > SHARED_SCALE_FACTOR * float(used.min())
 
 
-def _append_affine(tensors: list[Tensor], source: Tensor, centre: np.ndarray, half: np.ndarray) -> dict[str, int]:
+def _append_affine(tensors: list[Tensor], source: Tensor, centre: Array, half: Array) -> dict[str, int]:
     columns = (centre.size,)
     inverse = (np.float32(1) / half).astype(np.float32)
     new = {
@@ -135,9 +135,7 @@ def _append_affine(tensors: list[Tensor], source: Tensor, centre: np.ndarray, ha
     return {name: first + i for i, name in enumerate(new)}
 
 
-def _absorb(
-    graph: Graph, tensors: list[Tensor], op: Op, source: int, centre: np.ndarray, half: np.ndarray
-) -> Op:
+def _absorb(graph: Graph, tensors: list[Tensor], op: Op, source: int, centre: Array, half: Array) -> Op:
     weights = _data(graph, op.inputs[1]).astype(np.float64)
     bias = weights @ centre.astype(np.float64)
     if len(op.inputs) > 2 and op.inputs[2] >= 0:
@@ -154,7 +152,7 @@ def _only_consumer(graph: Graph, op: Op) -> Op | None:
     return readers[0] if len(readers) == 1 and op.outputs[0] not in graph.outputs else None
 
 
-def _data(graph: Graph, index: int) -> np.ndarray:
+def _data(graph: Graph, index: int) -> Array:
     data = graph.tensors[index].data
     assert data is not None
     return data

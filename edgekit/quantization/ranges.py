@@ -44,8 +44,14 @@ class Statistics:
 MAX_COVARIANCE_INPUTS = 2048
 
 
-def calibrate(graph: Graph, rows: npt.NDArray[np.float32], progress: Progress = silent) -> Statistics:
-    """Run float32 [rows, inputs] through the float graph and watch every computed tensor."""
+Rows = npt.NDArray[np.float32]
+
+
+def calibrate(graph: Graph, rows: Rows, edges: Rows, progress: Progress = silent) -> Statistics:
+    """Run float32 [rows, inputs] through the float graph and watch every computed tensor.
+
+    The rows give ranges and moments; the edges of the declared ranges only widen ranges.
+    """
     watched = tuple(dict.fromkeys([*graph.inputs, *(i for op in graph.ops for i in op.outputs)]))
     watched = tuple(i for i in watched if graph.tensors[i].dtype == "float32")
     watches = {index: _Watch(_keeps_moments(graph, index)) for index in watched}
@@ -53,9 +59,13 @@ def calibrate(graph: Graph, rows: npt.NDArray[np.float32], progress: Progress = 
     def observe(index: int, value: npt.NDArray[Any]) -> None:
         watches[index].add(value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1))
 
-    Interpreter(write_tflite(graph), observe=True).run(rows, observe, watched, progress)
+    interpreter = Interpreter(write_tflite(graph), observe=True)
+    interpreter.run(rows, observe, watched, progress)
+    for watch in watches.values():
+        watch.keep_moments()
+    interpreter.run(edges, observe, watched)
     ranges = {index: Range(w.low, w.high) for index, w in watches.items()}
-    return Statistics(ranges, {index: w.moments() for index, w in watches.items() if w.keeps_moments})
+    return Statistics(ranges, {i: w.moments for i, w in watches.items() if w.moments is not None})
 
 
 def _keeps_moments(graph: Graph, index: int) -> bool:
@@ -69,6 +79,7 @@ class _Watch:
     def __init__(self, keeps_moments: bool) -> None:
         self.keeps_moments = keeps_moments
         self.count = 0
+        self.moments: Moments | None = None
 
     def add(self, columns: npt.NDArray[np.float32]) -> None:
         least, most = columns.min(axis=0), columns.max(axis=0)
@@ -85,6 +96,9 @@ class _Watch:
             self.sum += centred.sum(axis=0)
             self.products += centred.T @ centred
 
-    def moments(self) -> Moments:
-        mean = self.sum / self.count
-        return Moments(self.origin + mean, self.products / self.count - np.outer(mean, mean))
+    def keep_moments(self) -> None:
+        """Take the moments of what came so far."""
+        if self.keeps_moments:
+            mean = self.sum / self.count
+            self.moments = Moments(self.origin + mean, self.products / self.count - np.outer(mean, mean))
+            self.keeps_moments = False

@@ -48,7 +48,7 @@ def round_weights(weights: npt.NDArray[np.float32], quant: Quant, moments: Momen
     work = weights.size * weights.shape[1] * len(SCALE_FACTORS)
     best = np.full(len(exact), np.inf)
     integers, chosen = np.zeros(weights.shape, np.int8), scale.copy()
-    for factor in (SCALE_FACTORS if work <= _MAX_SEARCH_WORK else (1.0,)):
+    for factor in SCALE_FACTORS if work <= _MAX_SEARCH_WORK else (1.0,):
         tried = (scale * factor).astype(np.float32).astype(np.float64)
         rounded = _pass_on(exact, tried, feedback)
         error = exact - rounded * tried[:, None]

@@ -1,0 +1,1 @@
+"""The real runtimes that run a bundle: LiteRT, Chromium, Node."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,10 +48,11 @@ class Interpreter:
         if _Interpreter is None:
             raise missing_extra("running a TFLite model", "run")
         try:
-            self._interpreter = _Interpreter(
-                model_content=model, num_threads=1, experimental_preserve_all_tensors=observe
-            )
-            self._interpreter.allocate_tensors()
+            with _quiet():
+                self._interpreter = _Interpreter(
+                    model_content=model, num_threads=1, experimental_preserve_all_tensors=observe
+                )
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[-1][:200]
             raise InputError(f"the TFLite interpreter does not take this model: {reason}") from None
@@ -78,3 +82,19 @@ class Interpreter:
                     observer(index, self._interpreter.get_tensor(index))
             progress("running rows", r + 1, len(rows))
         return answers
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the interpreter's own notes (delegate created, debugging mode) off the user's terminal."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from edgekit.assets import asset
 from edgekit.targets.protocol import File
 
+#: Modules that only one target loads, on demand.
+_ONLY = {"tfjs.js": "tfjs"}
 
-def runtime_files() -> tuple[File, ...]:
-    """Return the ES modules of wasm/js, the same for every model and target."""
-    modules = sorted(asset("wasm/js").glob("*.js"))
+
+def runtime_files(target: str) -> tuple[File, ...]:
+    """Return the ES modules of wasm/js that a page needs for a target, the same for every model."""
+    modules = sorted(m for m in asset("wasm/js").glob("*.js") if _ONLY.get(m.name, target) == target)
     return tuple(File(f"runtime/{m.name}", m.read_bytes(), "runtime") for m in modules)

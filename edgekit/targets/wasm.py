@@ -31,11 +31,13 @@ class WasmTarget:
         shards = cut(lowered.chunks, job.config.targets.wasm.shard_bytes)
         files = [File("wasm/plan.bin", plans.encode(lowered.plan), "plan")]
         files += [
-            File(f"wasm/engine-{build}.wasm", asset(f"wasm/dist/engine-{build}.wasm").read_bytes(), "engine", build=build)
+            File(
+                f"wasm/engine-{build}.wasm", asset(f"wasm/dist/engine-{build}.wasm").read_bytes(), "engine", build=build
+            )
             for build in BUILDS
         ]
         files += [
             File(f"wasm/{shard.name(i)}", shard.data, "shard", first_step=shard.first_step)
             for i, shard in enumerate(shards)
         ]
-        return Built((*files, *runtime_files()), "exact")
+        return Built((*files, *runtime_files(self.name)), "exact")

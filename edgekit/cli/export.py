@@ -1,0 +1,86 @@
+"""edgekit export: a model and data into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli.console import emit_json, progress_bar, table
+from edgekit.cli.options import PATH, config_option, json_option
+from edgekit.config import find_config
+from edgekit.export import Exported, Request, export
+from edgekit.plain import plain
+from edgekit.report import sizes
+from edgekit.targets import TARGETS
+
+
+@click.command("export")
+@click.argument("model", type=PATH)
+@click.option(
+    "--data", type=PATH, required=True, metavar="DATA", help="Rows to calibrate with: .npz, .csv or .parquet."
+)
+@click.option(
+    "--eval", "evaluation", type=PATH, metavar="DATA", help="Held-out rows to judge with; else a quarter of DATA."
+)
+@click.option("--to", "targets", default=",".join(TARGETS), show_default=True, help="Targets, with commas between.")
+@click.option(
+    "--out", type=PATH, required=True, metavar="BUNDLE", help="The folder to write; an old bundle is replaced."
+)
+@config_option
+@json_option
+def command(
+    model: Path, data: Path, evaluation: Path | None, targets: str, out: Path, config_file: Path | None, as_json: bool
+) -> int:
+    """Quantize a model and write a bundle for its targets."""
+    names = tuple(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
+    request = Request(model, data, out, names, evaluation)
+    with progress_bar() as progress:
+        done = export(request, find_config(config_file), progress)
+    manifest, quantized = done.bundle.manifest, done.quantized
+    if as_json:
+        emit_json(
+            {
+                "bundle": str(out),
+                "id": manifest.id,
+                "quantization": manifest.quantization,
+                "targets": [plain(s) for s in sizes(done.bundle)],
+            }
+        )
+    else:
+        _print(out, done)
+    return 0 if quantized.holds else 1
+
+
+def _print(out: Path, done: Exported) -> None:
+    manifest, quantized = done.bundle.manifest, done.quantized
+    unit = manifest.results[0].unit if len(manifest.results) == 1 else ""
+    rows = [
+        (
+            ("* " if rung.recipe == quantized.recipe else "  ") + rung.recipe,
+            rung.meaning,
+            f"{rung.bytes:,}",
+            f"{rung.result.float_value:.5g}",
+            f"{rung.result.quantized_value:.5g}",
+            f"{rung.result.drop:+.2%}",
+            f"{rung.result.upper:+.2%}",
+        )
+        for rung in quantized.rungs
+    ]
+    metric = f"{quantized.result.metric}{f' [{unit}]' if unit else ''}"
+    columns = ["recipe", "what it is", "bytes", f"float {metric}", f"int8 {metric}", "drop", "drop, 95 % bound"]
+    table("Quantization (* is in the bundle)", columns, rows)
+    for repair in quantized.repairs:
+        click.echo(f"repair: {repair}")
+    lines = [
+        (s.target, s.files, f"{s.raw:,}", "–" if s.brotli is None else f"{s.brotli:,}") for s in sizes(done.bundle)
+    ]
+    table("Targets", ["target", "files", "bytes", "brotli"], lines)
+    click.echo(f"wrote {out}, id {manifest.id[:16]}; next: edgekit verify {out}")
+    if not quantized.holds:
+        click.echo(
+            f"edgekit: the accuracy budget of {manifest.quantization['max_drop']:.2%} does not hold: the best "
+            "recipe, "
+            f"{quantized.recipe}, lost {quantized.result.drop:.2%}; give more calibration rows or raise budgets.max_drop",
+            err=True,
+        )

@@ -1,0 +1,45 @@
+"""edgekit init: a commented edgekit.toml, with what a model and data tell."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from edgekit.cli.console import emit_json, progress_bar
+from edgekit.cli.options import PATH, json_option, one_line
+from edgekit.config import Config, OutputConfig, check
+from edgekit.data import load_data
+from edgekit.init import refuse_overwrite, starter, write
+from edgekit.load import load
+
+
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", type=PATH, default=".")
+@click.option("--model", type=PATH, metavar="MODEL", help="Take the name and the inputs from this model.")
+@click.option("--data", type=PATH, metavar="DATA", help="Take features and their ranges from this file (with --model).")
+@click.option("--label", "labels", multiple=True, metavar="COLUMN", help="A label's column; may be repeated.")
+@click.option("--force", is_flag=True, help="Overwrite an edgekit.toml that is there.")
+@json_option
+def command(
+    folder: Path, model: Path | None, data: Path | None, labels: tuple[str, ...], force: bool, as_json: bool
+) -> None:
+    """Write a commented edgekit.toml."""
+    if data is not None and model is None:
+        raise click.UsageError("--data needs --model, which says how many numbers a row has")
+    refuse_overwrite(folder, force)
+    if model is None:
+        text = starter("", (), None)
+    else:
+        with progress_bar() as progress, tempfile.TemporaryDirectory() as work:
+            loaded = load(model, Path(work), progress)
+        config = Config(outputs=tuple(OutputConfig(name, column=name) for name in labels))
+        check(config, "edgekit init --label")
+        rows = None if data is None else load_data(data, config, loaded.inputs, loaded.output_elements)
+        text = starter(loaded.name, loaded.inputs, rows, loaded.output_elements)
+    file = write(folder, text, force)
+    if as_json:
+        emit_json({"path": str(file)})
+    else:
+        click.echo(one_line(f"wrote {file}; read its comments, and correct units and ranges"))

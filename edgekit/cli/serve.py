@@ -1,0 +1,35 @@
+"""edgekit serve: a bundle's page on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli.console import emit_json
+from edgekit.cli.options import PATH, json_option
+from edgekit.server import HOST, PORT, fetch_all, serve, site
+from edgekit.store import open_bundle
+
+
+@click.command("serve")
+@click.argument("bundle", type=PATH)
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
+@click.option("--check", is_flag=True, help="Answer once, to oneself, for every file of the page; then end.")
+@json_option
+def command(bundle: Path, port: int, host: str, check: bool, as_json: bool) -> None:
+    """Serve a bundle's page on this machine."""
+
+    def announce(url: str) -> None:
+        if as_json:
+            emit_json({"url": url})
+        else:
+            end = "(every file answered; --check ends here)" if check else "(Ctrl-C ends)"
+            click.echo(f"{bundle} is at {url} {end}")
+
+    files = site(open_bundle(bundle))
+    if check:
+        announce(fetch_all(files, port, host))
+    else:
+        serve(files, port, host, announce)

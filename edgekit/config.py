@@ -1,0 +1,267 @@
+"""edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
+
+Tables: name, version and task at the top; [[features]], [[outputs]], [data], [recipe], [budgets],
+[targets.tfjs], [targets.wasm]. The dataclasses below are the reference; `edgekit init` writes a commented file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edgekit.errors import InputError
+from edgekit.plain import read
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE_NAME = "edgekit.toml"
+TASKS = ("regression", "classification")
+KINDS = ("number", "integer", "category")
+RECIPES = ("auto", "int8", "int8+int16-head", "int16")
+TFJS_WEIGHTS = ("float32", "uint8")
+#: The name of a model becomes a part of file names and addresses.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+MAX_CONFIG_BYTES = 1_000_000
+MAX_SEED = 2**32 - 1
+SHARD_BYTES = (1024, 2_000_000_000)
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """One `[[features]]` table: a column of the data, in the order in which the model reads it."""
+
+    column: str
+    name: str = ""  # what people and clients call it; the column where absent
+    unit: str = ""
+    range: tuple[float, float] | None = None  # from the calibration data where absent
+    kind: str = "number"
+    categories: tuple[str, ...] = ()  # for kind = "category": the label of each code 0, 1, 2, ...
+    input: str = ""  # which input of the model; the only one, or the first, where absent
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """One `[[outputs]]` table, in the order of the model's output values."""
+
+    name: str
+    unit: str = ""
+    column: str = ""  # the label's column in tabular data; `name` where absent
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """`[data]`: which files and rows judge the model."""
+
+    evaluation: str = ""  # a file of held-out rows, relative to edgekit.toml; a quarter of --data where absent
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RecipeConfig:
+    """`[recipe]`: how the model is quantized."""
+
+    mode: str = "auto"  # climbs int8, int8+int16-head, int16 until the budget holds; or one of them
+    calibration_rows: int = 2000
+
+
+@dataclass(frozen=True)
+class BudgetConfig:
+    """`[budgets]`: what must hold, or the export says no (exit code 1)."""
+
+    max_drop: float = 0.005  # relative loss of the task's metric against the float model; 0.005 or "0.5%"
+
+
+@dataclass(frozen=True)
+class TfjsConfig:
+    """`[targets.tfjs]`."""
+
+    weights: str = "float32"
+    shard_bytes: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class WasmConfig:
+    """`[targets.wasm]`."""
+
+    shard_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True)
+class TargetsConfig:
+    """`[targets]`: options of each target."""
+
+    tfjs: TfjsConfig = field(default_factory=TfjsConfig)
+    wasm: WasmConfig = field(default_factory=WasmConfig)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole edgekit.toml."""
+
+    name: str = ""  # the model file's stem where absent
+    version: str = "0.1.0"
+    task: str = "regression"
+    features: tuple[FeatureConfig, ...] = ()
+    outputs: tuple[OutputConfig, ...] = ()
+    data: DataConfig = field(default_factory=DataConfig)
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
+    budgets: BudgetConfig = field(default_factory=BudgetConfig)
+    targets: TargetsConfig = field(default_factory=TargetsConfig)
+
+
+def find_config(explicit: Path | None) -> Config:
+    """Read the file that was asked for, else ./edgekit.toml where there is one, else return the defaults."""
+    if explicit is not None:
+        return read_config(explicit)
+    here = Path(FILE_NAME)
+    return read_config(here) if here.exists() else Config()
+
+
+def read_config(path: Path) -> Config:
+    """Read and check an edgekit.toml; `data.evaluation` is resolved against the file's own folder.
+
+    Raises InputError naming the file and the key: not TOML, unknown key, wrong type, value that makes no sense.
+    """
+    raw = _parse(path)
+    budgets = raw.get("budgets")
+    if isinstance(budgets, dict) and isinstance(budgets.get("max_drop"), str):
+        budgets["max_drop"] = parse_drop(budgets["max_drop"], f"{path}: budgets: max_drop")
+    try:
+        config = read(Config, raw, str(path))
+    except OverflowError:
+        raise InputError(f"{path}: a whole number is too large to be a number of float64; use a smaller one") from None
+    check(config, str(path))
+    if config.data.evaluation:
+        evaluation = str(path.parent / config.data.evaluation)
+        config = replace(config, data=replace(config.data, evaluation=evaluation))
+    return config
+
+
+def parse_drop(text: str, where: str) -> float:
+    """Read a relative loss written as "0.5%" or "0.005"; the range is left to `check`."""
+    number = text.strip()
+    percent = number.endswith("%")
+    try:
+        value = float(number.removesuffix("%"))
+    except ValueError:
+        raise InputError(f'{where} is {text!r}; write a share such as 0.005 or "0.5%"') from None
+    return value / 100 if percent else value
+
+
+def check(config: Config, where: str) -> None:
+    """Check every value of a config; `where` starts the message."""
+    if config.name and not NAME.match(config.name):
+        raise InputError(
+            f"{where}: name is {config.name!r}; use up to 64 letters, digits, _ . or -, a letter or digit first"
+        )
+    _text(config.version, 64, f"{where}: version")
+    _one_of(config.task, TASKS, f"{where}: task")
+    for number, feature in enumerate(config.features, 1):
+        _check_feature(feature, f"{where}: [[features]] number {number}")
+    _unique((f.name or f.column for f in config.features), f"{where}: [[features]]")
+    for number, output in enumerate(config.outputs, 1):
+        _text(output.name, 100, f"{where}: [[outputs]] number {number}: name")
+        _text(output.unit, 40, f"{where}: [[outputs]] number {number}: unit", optional=True)
+    _unique((o.name for o in config.outputs), f"{where}: [[outputs]]")
+    _between(config.data.seed, (0, MAX_SEED), f"{where}: data: seed")
+    _one_of(config.recipe.mode, RECIPES, f"{where}: recipe: mode")
+    if config.recipe.calibration_rows < 1:
+        raise InputError(
+            f"{where}: recipe: calibration_rows is {config.recipe.calibration_rows}; use 1 or more, such as 500"
+        )
+    if not 0 <= config.budgets.max_drop <= 1:  # also catches nan
+        raise InputError(
+            f"{where}: budgets: max_drop is {config.budgets.max_drop:g}; "
+            'write a share from 0 to 1 such as 0.005, or a percentage such as "0.5%"'
+        )
+    _one_of(config.targets.tfjs.weights, TFJS_WEIGHTS, f"{where}: targets: tfjs: weights")
+    _between(config.targets.tfjs.shard_bytes, SHARD_BYTES, f"{where}: targets: tfjs: shard_bytes")
+    _between(config.targets.wasm.shard_bytes, SHARD_BYTES, f"{where}: targets: wasm: shard_bytes")
+
+
+def text_flaw(text: str, limit: int) -> str:
+    """Say what makes a text unfit as a name or unit that people read; empty where nothing does."""
+    if not text:
+        return "is empty"
+    if len(text) > limit:
+        return f"is longer than {limit} characters"
+    if text != text.strip():
+        return "begins or ends with a space"
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+        return "holds a control character or line break"
+    return ""
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file; write one with: edgekit init")
+        if not path.is_file():
+            raise InputError(f"{path} is not a file; give the path of an {FILE_NAME}")
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise InputError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes; an {FILE_NAME} is a few kilobytes")
+        parsed: dict[str, Any] = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return parsed
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}; correct it there") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; thousands of nested lists
+        raise InputError(f"{path} is not a usable TOML file: a value is too long or nested too deep") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions") from None
+
+
+def _check_feature(feature: FeatureConfig, where: str) -> None:
+    if not feature.column:
+        raise InputError(f"{where}: column is empty; name the column of the data")
+    _text(feature.name or feature.column, 100, f"{where}: name")
+    _text(feature.unit, 40, f"{where}: unit", optional=True)
+    _one_of(feature.kind, KINDS, f"{where}: kind")
+    if feature.range is not None:
+        low, high = feature.range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(f"{where}: range is [{low:g}, {high:g}]; write two finite numbers, the smaller one first")
+    if feature.kind != "category":
+        if feature.categories:
+            raise InputError(f'{where}: categories need kind = "category"; set it or remove them')
+        return
+    if feature.range is not None:
+        raise InputError(f"{where}: a category has no range; remove it, categories say it all")
+    if len(feature.categories) < 2:
+        raise InputError(f"{where}: categories must name at least 2 labels, in the order of their codes 0, 1, ...")
+    for label in feature.categories:
+        _text(label, 100, f"{where}: the category {label!r}")
+    _unique(feature.categories, f"{where}: categories")
+
+
+def _text(value: str, limit: int, where: str, optional: bool = False) -> None:
+    flaw = "" if optional and not value else text_flaw(value, limit)
+    if flaw:
+        raise InputError(f"{where} {flaw}; write a short plain text")
+
+
+def _one_of(value: str, known: tuple[str, ...], where: str) -> None:
+    if value not in known:
+        raise InputError(f"{where} is {value!r}; choose one of {', '.join(known)}")
+
+
+def _between(value: int, limits: tuple[int, int], where: str) -> None:
+    if not limits[0] <= value <= limits[1]:
+        raise InputError(f"{where} is {value}; use a number from {limits[0]} to {limits[1]}")
+
+
+def _unique(names: Iterable[str], where: str) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"{where}: the name {name!r} is there {count} times; give each its own")

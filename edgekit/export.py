@@ -1,0 +1,181 @@
+"""Stage: a model and data into a bundle; nothing is written before everything is made."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit import __version__, golden
+from edgekit.config import Config
+from edgekit.data import Dataset, features_of, load_data, results_of, split
+from edgekit.errors import InputError
+from edgekit.formats.tflite_write import write_tflite
+from edgekit.load import load
+from edgekit.manifest import Feature, Manifest, TargetEntry, seal
+from edgekit.models import Model
+from edgekit.plain import plain
+from edgekit.progress import Progress, silent
+from edgekit.quantize import Quantized, Rows, quantize
+from edgekit.runtimes import litert
+from edgekit.runtimes.litert import Interpreter
+from edgekit.store import Bundle, entry, write_bundle
+from edgekit.targets import TARGETS
+from edgekit.targets.protocol import Built, Job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to export: `evaluation` is a file of held-out rows, None for a quarter of `data`."""
+
+    model: Path
+    data: Path
+    out: Path
+    targets: tuple[str, ...] = tuple(TARGETS)
+    evaluation: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A written bundle; `quantized.holds` says whether the accuracy budget does."""
+
+    bundle: Bundle
+    quantized: Quantized
+
+
+def export(request: Request, config: Config, progress: Progress = silent) -> Exported:
+    """Load, quantize, build every target and write the bundle.
+
+    Raises InputError for bad input, with nothing written, and NotAvailable for what is missing here.
+    """
+    _check_targets(request.targets)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
+        model = load(request.model, Path(work), progress)
+        calibration, evaluation = _data(request, config, model)
+        features = features_of(calibration, config, model.inputs)
+        quantized = quantize(model, Rows(calibration, evaluation, features), config, progress)
+        _refuse(request.targets, model, quantized)
+        job = Job(model, quantized.graph, config, quantized.float_outputs)
+        built: dict[str, Built] = {}
+        for name in request.targets:
+            progress(f"building {name}", len(built), len(request.targets))
+            built[name] = TARGETS[name].build(job)
+    rows = golden.encode(_golden(model, quantized, evaluation, features))
+    manifest = _manifest(model, config, features, quantized, built, rows)
+    manifest = _with_provenance(manifest, (calibration, evaluation), model, built)
+    contents = {f.path: f.data for b in built.values() for f in b.files} | {golden.PATH: rows}
+    return Exported(write_bundle(request.out, seal(manifest), contents), quantized)
+
+
+def _check_targets(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in TARGETS:
+            raise InputError(f"there is no target {name!r}; the targets are {', '.join(TARGETS)}")
+    if not names:
+        raise InputError(f"no target is given; the targets are {', '.join(TARGETS)}")
+
+
+def _data(request: Request, config: Config, model: Model) -> tuple[Dataset, Dataset]:
+    outputs = model.output_elements
+    data = load_data(request.data, config, model.inputs, outputs)
+    evaluation = request.evaluation or (Path(config.data.evaluation) if config.data.evaluation else None)
+    if evaluation is None:
+        return split(data, config.data.seed)
+    return data, load_data(evaluation, config, model.inputs, outputs)
+
+
+def _refuse(names: Sequence[str], model: Model, quantized: Quantized) -> None:
+    """Refuse a target that cannot take the model; name the operator, the layer, and who can."""
+    refusals = {name: TARGETS[name].refusals(model, quantized.graph) for name in TARGETS}
+    able = [name for name in TARGETS if not refusals[name]]
+    for name in names:
+        if refusals[name]:
+            first = refusals[name][0]
+            advice = f"take it with --to {','.join(able)}" if able else "no target takes it"
+            raise InputError(
+                f"{model.path.name}: the target {name} cannot take {first.op} (layer {first.layer}): "
+                f"{first.why}; {advice}"
+            )
+
+
+def _golden(model: Model, quantized: Quantized, evaluation: Dataset, features: tuple[Feature, ...]) -> golden.Golden:
+    """Choose the rows and ask both models for their answers."""
+    if features:
+        low = np.array([f.range[0] for f in features], np.float32)
+        high = np.array([f.range[1] for f in features], np.float32)
+    else:
+        low, high = evaluation.inputs.min(axis=0), evaluation.inputs.max(axis=0)
+    errors = np.abs(quantized.outputs - quantized.float_outputs).max(axis=1)
+    rows = golden.pick(evaluation.inputs, errors, low, high)
+    answers = Interpreter(quantized.tflite).run(rows)
+    floats = answers if model.graph.is_quantized else Interpreter(write_tflite(model.graph)).run(rows)
+    return golden.Golden(rows, floats, answers)
+
+
+def _manifest(
+    model: Model,
+    config: Config,
+    features: tuple[Feature, ...],
+    quantized: Quantized,
+    built: Mapping[str, Built],
+    rows: bytes,
+) -> Manifest:
+    targets = {
+        name: TargetEntry(
+            tuple(entry(f.path, f.data, f.role, first_step=f.first_step, build=f.build) for f in b.files),
+            b.parity,
+            b.bound,
+            b.options,
+        )
+        for name, b in built.items()
+    }
+    return Manifest(
+        name=config.name or _safe(model.name),
+        version=config.version,
+        task=config.task,
+        inputs=model.inputs,
+        outputs=model.outputs,
+        features=features,
+        results=results_of(config, model.output_elements),
+        targets=targets,
+        golden=entry(golden.PATH, rows, "golden"),
+        quantization=_account(quantized, config),
+        provenance={},
+    )
+
+
+def _safe(name: str) -> str:
+    """Make a file's stem a name as edgekit.toml allows it."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)[:64].lstrip(".-") or "model"
+
+
+def _account(quantized: Quantized, config: Config) -> dict[str, Any]:
+    return {
+        "recipe": quantized.recipe,
+        "repairs": list(quantized.repairs),
+        "max_drop": config.budgets.max_drop,
+        "holds": quantized.holds,
+        **plain(quantized.result),
+        "rungs": [plain(r) for r in quantized.rungs],
+    }
+
+
+def _with_provenance(
+    manifest: Manifest, data: tuple[Dataset, Dataset], model: Model, built: Mapping[str, Built]
+) -> Manifest:
+    calibration, evaluation = data
+    package, version = litert.version().split()
+    tools = {"edgekit": __version__, package: version, "numpy": np.__version__, **model.tools}
+    for b in built.values():
+        tools |= b.tools
+    provenance = {
+        "source": {"file": model.path.name, "kind": model.kind, "sha256": model.sha256},
+        "calibration": {"file": calibration.path.name, "sha256": calibration.sha256, "rows": calibration.rows},
+        "evaluation": {"file": evaluation.path.name, "sha256": evaluation.sha256, "rows": evaluation.rows},
+        "tools": dict(sorted(tools.items())),
+    }
+    return replace(manifest, provenance=provenance)

@@ -1,0 +1,183 @@
+"""Write a first edgekit.toml: every key, its meaning, and what a model and data already tell."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.config import FILE_NAME, NAME, BudgetConfig, Config, DataConfig, RecipeConfig, TfjsConfig, WasmConfig
+from edgekit.data import Dataset, features_of
+from edgekit.errors import InputError
+from edgekit.manifest import Feature, Signature
+from edgekit.placement import MAX_NAMED, elements, names_of, numbers, results_of
+
+_TOP = """\
+# edgekit.toml: what edgekit knows about this model. Every key may be left out; an unknown key is an error.
+
+{name}                # part of file names and addresses; the model file's name where absent
+version = "{version}"             # shown to users; raise it with every release
+task = "regression"           # regression | classification
+
+# One [[features]] table for each number that the model reads, in the model's order.
+#   column      the column of the .csv or .parquet file, or the name in the .npz file's array `features`
+#   name        what people and programs call it; the column where absent
+#   unit        shown beside the number, such as "mmHg"
+#   range       [lowest, highest] that users may enter; from the data where absent
+#   kind        number | integer | category
+#   categories  for kind = "category": the labels of the codes 0, 1, 2, ..., instead of a range
+#   input       which input of the model; the first where absent
+"""
+_END = """\
+
+# The rows that judge the model.
+[data]
+evaluation = ""               # a file of held-out rows, relative to this one; a quarter of --data where empty
+seed = {seed}                      # of that split
+
+# How the model becomes int8.
+[recipe]
+mode = "{mode}"                 # auto | int8 | int8+int16-head | int16; auto takes the first that keeps the budget
+calibration_rows = {rows}        # at most this many rows set the ranges
+
+# What must hold, or the export says no.
+[budgets]
+max_drop = "{drop:g}%"             # relative loss of the task's metric against the float model; or 0.005
+
+[targets.tfjs]
+weights = "{weights}"           # float32 | uint8 (a quarter of the bytes, less exact)
+shard_bytes = {tfjs}         # weights are cut into files of this size
+
+[targets.wasm]
+shard_bytes = {wasm}
+"""
+_EXAMPLE_FEATURE = """
+# [[features]]
+# column = "age"
+# name = "age"
+# unit = "years"
+# range = [18.0, 90.0]
+# kind = "integer"
+"""
+_EXAMPLE_OUTPUT = """# [[outputs]]
+# name = "progression"
+# unit = ""
+"""
+_OUTPUTS = """
+# One [[outputs]] table for each number that the model gives, in order.
+#   name    what people and programs call it
+#   unit    shown beside the number
+#   column  the label's column in the data; the name where absent
+"""
+
+
+def starter(name: str, inputs: tuple[Signature, ...], data: Dataset | None, outputs: int = 1) -> str:
+    """Return the text of an edgekit.toml for a model with these inputs and this many output numbers.
+
+    Without inputs, features and outputs are examples in comments; so are they for more than 256 numbers.
+    """
+    config = Config()
+    clean = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip("_.-")[:64]
+    end = _END.format(
+        seed=DataConfig().seed,
+        mode=RecipeConfig().mode,
+        rows=RecipeConfig().calibration_rows,
+        drop=BudgetConfig().max_drop * 100,
+        weights=TfjsConfig().weights,
+        tfjs=TfjsConfig().shard_bytes,
+        wasm=WasmConfig().shard_bytes,
+    )
+    named = f"name = {_quoted(clean)}" if NAME.match(clean) else '# name = "model"'
+    top = _TOP.format(name=named, version=config.version)
+    return top + _features(inputs, data) + _OUTPUTS + _results(inputs, data, outputs) + end
+
+
+def refuse_overwrite(folder: Path, force: bool) -> None:
+    """Raise InputError where `write` would not be allowed, before any work is done."""
+    file = folder / FILE_NAME
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give the folder that {FILE_NAME} belongs in")
+        if file.exists() and not force:
+            raise InputError(f"{file} is there already; add --force to overwrite it")
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}; choose another folder") from None
+
+
+def write(folder: Path, text: str, force: bool) -> Path:
+    """Write edgekit.toml whole or not at all, and return its path."""
+    refuse_overwrite(folder, force)
+    file = folder / FILE_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".{FILE_NAME}.", suffix=".part", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(part).chmod(0o644)
+            Path(part).replace(file)
+        finally:
+            Path(part).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}; choose another folder") from None
+    return file
+
+
+def _features(inputs: tuple[Signature, ...], data: Dataset | None) -> str:
+    if not inputs:
+        return _EXAMPLE_FEATURE
+    count = sum(map(elements, inputs))
+    if count > MAX_NAMED:
+        return f"# This model reads {count} numbers, too many to name each of them.\n"
+    if data is None:
+        names = names_of(Config(), inputs)
+        return "".join(
+            _feature(name, signature.name if len(inputs) > 1 else "", None, "number")
+            for name, (signature, _) in zip(names, numbers(inputs), strict=True)
+        )
+    return "".join(
+        _feature(f.name, f.input if len(inputs) > 1 else "", f, _kind(data, i))
+        for i, f in enumerate(features_of(data, Config(), inputs))
+    )
+
+
+def _feature(name: str, input_name: str, seen: Feature | None, kind: str) -> str:
+    span = "# range = [0.0, 1.0]"
+    if seen is not None:
+        span = f"range = [{seen.range[0]!r}, {seen.range[1]!r}]  # seen in the data"
+    lines = [
+        "[[features]]",
+        f"column = {_quoted(name)}",
+        f"name = {_quoted(name)}",
+        'unit = ""',
+        span,
+        f'kind = "{kind}"',
+    ]
+    if input_name:
+        lines.append(f"input = {_quoted(input_name)}")
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _results(inputs: tuple[Signature, ...], data: Dataset | None, outputs: int) -> str:
+    names = data.label_names if data is not None else ()
+    if len(names) != outputs:
+        names = tuple(o.name for o in results_of(Config(), outputs))
+    if not inputs or not names:
+        return _EXAMPLE_OUTPUT
+    return "\n".join(f'[[outputs]]\nname = {_quoted(name)}\nunit = ""\n' for name in names)
+
+
+def _kind(data: Dataset, index: int) -> str:
+    column = data.inputs[:, index]
+    return "integer" if bool(np.all(column == np.floor(column))) else "number"
+
+
+def _quoted(text: str) -> str:
+    """Write a TOML basic string: JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

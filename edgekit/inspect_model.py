@@ -1,0 +1,89 @@
+"""Stage: what a model is, how large, and which target takes it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.config import Config, RecipeConfig
+from edgekit.data import Dataset
+from edgekit.load import load
+from edgekit.manifest import Signature
+from edgekit.models import Model
+from edgekit.progress import Progress, silent
+from edgekit.quantize import Rows, quantize
+from edgekit.targets import TARGETS
+
+
+@dataclass(frozen=True)
+class OperatorUse:
+    """An operator of the model, and how often it stands there."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
+class TargetAnswer:
+    """Whether a target takes the model; why not where it does not."""
+
+    target: str
+    takes: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `edgekit inspect` tells."""
+
+    name: str
+    kind: str
+    sha256: str
+    file_bytes: int
+    parameters: int
+    quantized: bool
+    inputs: tuple[Signature, ...]
+    outputs: tuple[Signature, ...]
+    operators: tuple[OperatorUse, ...]
+    targets: tuple[TargetAnswer, ...]
+
+
+def inspect(path: Path, progress: Progress = silent) -> Inspection:
+    """Load a model and ask every target about it."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
+        model = load(path, Path(work), progress)
+        progress("asking the targets", 0, 0)
+        return Inspection(
+            model.name,
+            model.kind,
+            model.sha256,
+            _bytes(path),
+            sum(t.elements for t in model.graph.tensors if t.data is not None and t.dtype in ("float32", "int8")),
+            model.graph.is_quantized,
+            model.inputs,
+            model.outputs,
+            tuple(OperatorUse(k, n) for k, n in sorted(Counter(op.kind for op in model.graph.ops).items())),
+            _ask(model),
+        )
+
+
+def _ask(model: Model) -> tuple[TargetAnswer, ...]:
+    """Quantize with stand-in rows, whose values do not matter for which operators come out."""
+    rows = np.linspace(-1, 1, 8 * model.input_elements, dtype=np.float32).reshape(8, -1)
+    stand_in = Dataset(rows, None, (), "", model.path)
+    graph = quantize(model, Rows(stand_in, stand_in), Config(recipe=RecipeConfig(mode="int8"))).graph
+    answers = []
+    for name, target in TARGETS.items():
+        refusals = target.refusals(model, graph)
+        why = "; ".join(f"{r.op} ({r.layer}): {r.why}" for r in refusals[:3])
+        answers.append(TargetAnswer(name, not refusals, why))
+    return tuple(answers)
+
+
+def _bytes(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(f.stat().st_size for f in files)

@@ -1,0 +1,217 @@
+"""Run a bundle in headless Chromium, as a page under the headers that hosting sends."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekit.assets import asset
+from edgekit.errors import CheckFailed, NotAvailable, missing_extra
+from edgekit.runtimes.answer import Answer
+from edgekit.server import Server, site
+from edgekit.store import Bundle
+
+try:
+    from playwright.sync_api import Error as PlaywrightError
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+    from playwright.sync_api import sync_playwright
+except ImportError:
+    sync_playwright = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Playwright
+
+Rows = npt.NDArray[np.float32]
+
+VARIABLE = "EDGEKIT_CHROME"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_CHUNK_BYTES = 4 << 20  # of rows in one call into the page
+_LAUNCH_SECONDS = 60
+
+
+@final
+class Browser:
+    """One running browser; every page opened in it is fresh and forgets everything when it closes."""
+
+    def __init__(self, timeout: float = 120.0) -> None:
+        """Prepare; `timeout` is how many seconds a page may take to load, and for each chunk of rows."""
+        self.timeout = timeout
+        self._open = ExitStack()
+
+    def __enter__(self) -> Browser:
+        if sync_playwright is None:
+            raise missing_extra("running a bundle in a browser", "browser")
+        program = None
+        try:
+            driver = self._open.enter_context(sync_playwright())
+            program = find(driver)
+            self._browser = driver.chromium.launch(
+                executable_path=program,
+                args=[*FLAGS, *(["--no-sandbox"] if _is_root() else [])],
+                timeout=_LAUNCH_SECONDS * 1000,
+            )
+            self._open.callback(self._browser.close)
+        except PlaywrightError as error:
+            self._open.close()
+            what = (
+                f"{program} did not start; set ${VARIABLE} to another browser"
+                if program
+                else "Playwright did not start"
+            )
+            raise NotAvailable(f"{what}: {_first_line(error)}") from None
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def name(self) -> str:
+        """The browser and its version, such as "Chromium 156.0.8078.79"."""
+        return f"Chromium {self._browser.version}"
+
+    @contextmanager
+    def page(self, origin: str, **options: Any) -> Iterator[Tab]:
+        """Open an empty page that may talk to one origin only; options are Playwright's of a new context."""
+        context = self._browser.new_context(**{"service_workers": "block", **options})
+        try:
+            context.set_default_timeout(self.timeout * 1000)
+            tab = Tab(context.new_page(), self.timeout)
+            tab.watch(origin)
+            yield tab
+        finally:
+            context.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Tab:
+    """A page and everything that it complained about."""
+
+    page: Page
+    timeout: float
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self, origin: str) -> None:
+        """Collect console errors and exceptions; stop and collect requests to anywhere but `origin`."""
+
+        def gone(url: str) -> bool:
+            return not url.startswith((origin, "data:", "blob:"))
+
+        def stop(route: Any) -> None:
+            self.complaints.append(f"the page asked for {route.request.url}, which is not its own")
+            route.abort()
+
+        self.page.context.route(gone, stop)
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
+
+    def complaint(self) -> str:
+        """Return what was collected as one line; empty when all was quiet."""
+        return "; ".join(dict.fromkeys(" ".join(text.split()) for text in self.complaints))
+
+
+def find(driver: Playwright | None = None) -> Path:
+    """Return the browser to use: $EDGEKIT_CHROME, one on the PATH, or the one that Playwright installed."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        program = shutil.which(chosen)
+        if program is None:
+            raise NotAvailable(f"${VARIABLE} names {chosen}, which cannot be run; correct or unset it")
+        return Path(program)
+    for name in NAMES:
+        if program := shutil.which(name):
+            return Path(program)
+    own = Path(driver.chromium.executable_path) if driver else None
+    if own and own.is_file():
+        return own
+    raise NotAvailable(
+        f"no Chromium was found; install it (apt-get install chromium) or set ${VARIABLE} to the browser's path"
+    )
+
+
+def run(browser: Browser, bundle: Bundle, rows: Rows, target: str, build: str | None) -> Answer:
+    """Serve the bundle to a page and predict every row of float32 [rows, inputs flattened] there."""
+    page = asset("templates/verify")
+    files = site(bundle) | {f"/{name}": page / name for name in ("verify.html", "verify.js")}
+    try:
+        with Server(files) as server, browser.page(server.url) as tab:
+            outputs, seconds = _run_in(tab, f"{server.url}verify.html", rows, (target, build))
+    except PlaywrightError as error:  # the browser itself is gone
+        return Answer(target, build, browser.name, error=_first_line(error))
+    except CheckFailed as error:
+        return Answer(target, build, browser.name, error=str(error))
+    return Answer(target, build, browser.name, outputs, seconds)
+
+
+def _run_in(tab: Tab, url: str, rows: Rows, what: tuple[str, str | None]) -> tuple[Rows, float]:
+    try:
+        tab.page.goto(url)
+        _settle(tab, "ready")
+        answer = _predict(tab, rows, *what)
+    except (PlaywrightError, CheckFailed) as error:
+        why = f"no answer within {tab.timeout:g} s" if isinstance(error, PlaywrightTimeout) else _first_line(error)
+        raise CheckFailed(f"{why} ({tab.complaint()})" if tab.complaints else why) from None
+    if tab.complaints:
+        raise CheckFailed(f"the page complained: {tab.complaint()}")
+    return answer
+
+
+def _predict(tab: Tab, rows: Rows, target: str, build: str | None) -> tuple[Rows, float]:
+    rows = np.ascontiguousarray(rows, "<f4")
+    step = max(1, _CHUNK_BYTES // (4 * rows.shape[1]))
+    answers: list[bytes] = []
+    seconds = 0.0
+    for start in range(0, len(rows), step):
+        chunk = base64.b64encode(rows[start : start + step].tobytes()).decode()
+        work = {"target": target, "build": build, "rows": chunk, "width": rows.shape[1]}
+        tab.page.evaluate("work => globalThis.edgekitVerify.start(work)", work)
+        _settle(tab, "done", "failed")
+        result = tab.page.evaluate("() => globalThis.edgekitVerify.result()")
+        if "error" in result:
+            raise CheckFailed(result["error"])
+        if build is not None and result["build"] != build:
+            raise CheckFailed(f"the build {build} was asked for, {result['build']} ran")
+        answers += [base64.b64decode(text) for text in result["outputs"]]
+        seconds += result["seconds"]
+    return _table(answers), seconds
+
+
+def _settle(tab: Tab, *states: str) -> None:
+    # A selector is looked up outside the page's own world: no eval that the CSP would stop, and a time limit.
+    tab.page.wait_for_selector(", ".join(f"html[data-state={s}]" for s in states), state="attached")
+
+
+def _table(answers: Sequence[bytes]) -> Rows:
+    widths = {len(answer) for answer in answers}
+    if len(widths) != 1:
+        raise CheckFailed("the rows have answers of different lengths")
+    return np.frombuffer(b"".join(answers), "<f4").reshape(len(answers), -1)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0

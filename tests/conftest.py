@@ -1,0 +1,72 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgekit.config import read_config
+from edgekit.errors import NotAvailable
+from edgekit.export import Exported, Request, export
+from edgekit.runtimes import chromium
+from edgekit.store import Bundle
+from edgekit.targets import TARGETS
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "health_monitoring"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[chromium.Browser]:
+    """One Chromium for all tests; where there is none, what needs it is skipped and says so."""
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(chromium.Browser(timeout=20))
+        except NotAvailable as error:
+            pytest.skip(f"not run: {error}")
+        yield running
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The example after its train.py: model.keras, calibration.npz, evaluation.npz, edgekit.toml."""
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.keras"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "edgekit.toml"
+
+    def request(self, out: Path, *targets: str) -> Request:
+        return Request(self.model, self.folder / "calibration.npz", out, targets or tuple(TARGETS))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The example, trained once for all tests by its own script."""
+    folder = tmp_path_factory.mktemp("health")
+    subprocess.run([sys.executable, EXAMPLE / "train.py", folder], check=True, capture_output=True)
+    shutil.copy(EXAMPLE / "edgekit.toml", folder)
+    return Trained(folder)
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The example, exported once to every target."""
+    out = tmp_path_factory.mktemp("exported") / "bundle"
+    return export(trained.request(out), read_config(trained.config))
+
+
+@pytest.fixture(scope="session")
+def bundle(exported: Exported) -> Bundle:
+    return exported.bundle

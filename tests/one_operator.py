@@ -1,0 +1,190 @@
+"""Graphs of one quantized operator between float32 ends, with random shapes and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from edgekit.affine import activation_quant, quantize_bias
+from edgekit.graph import Graph, GraphBuilder, Quant, Tensor
+
+Random = np.random.Generator
+
+
+def quant(random: Random, dtype: str) -> Quant:
+    """Draw a range that contains 0, over five octaves."""
+    reach = 2.0 ** random.uniform(-2, 3)
+    return activation_quant(-reach * random.uniform(0, 1), reach * random.uniform(0.01, 1), dtype)
+
+
+class Builder(GraphBuilder):
+    """A graph under construction with a random generator."""
+
+    def __init__(self, random: Random, dtype: str) -> None:
+        super().__init__("one")
+        self.random, self.dtype = random, dtype
+        self.sources: list[int] = []
+
+    def value(self, shape: tuple[int, ...], parameters: Quant | None = None) -> int:
+        """Add an input of the model, quantized at once."""
+        source = self.tensor(Tensor(f"x{len(self.sources)}", shape, "float32"))
+        self.sources.append(source)
+        if self.dtype == "float32":
+            return source
+        made = self.tensor(Tensor(f"q{source}", shape, self.dtype, parameters or quant(self.random, self.dtype)))
+        self.op("QUANTIZE", (source,), (made,))
+        return made
+
+    def constant(self, shape: tuple[int, ...]) -> int:
+        if self.dtype == "float32":
+            data = self.random.normal(size=shape).astype(np.float32)
+            return self.tensor(Tensor("c", shape, "float32", None, data))
+        data = self.random.integers(-128, 128, shape).astype(self.dtype)
+        return self.tensor(Tensor("c", shape, self.dtype, quant(self.random, self.dtype), data))
+
+    def result(self, shape: tuple[int, ...], parameters: Quant | None = None, dtype: str = "") -> int:
+        dtype = dtype or self.dtype
+        made = None if dtype == "float32" else parameters or quant(self.random, dtype)
+        return self.tensor(Tensor("a", shape, dtype, made))
+
+    def finish(self, result: int) -> Graph:
+        if self.tensors[result].dtype == "float32":
+            return self.build(tuple(self.sources), (result,))
+        output = self.tensor(Tensor("y", self.tensors[result].shape, "float32"))
+        self.op("DEQUANTIZE", (result,), (output,))
+        return self.build(tuple(self.sources), (output,))
+
+
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+def fully_connected(random: Random, dtype: str) -> Graph:
+    graph = Builder(random, dtype)
+    inputs, units = int(random.integers(1, 70)), int(random.integers(1, 40))
+    source = graph.value((1, inputs))
+    scale = (2.0 ** random.uniform(-10, -5, units)).astype(np.float32)
+    parameters = Quant(scale, np.zeros(units, np.int64), 0)
+    data = random.integers(-127, 128, (units, inputs)).astype(np.int8)
+    weights = graph.tensor(Tensor("w", (units, inputs), "int8", parameters, data))
+    source_scale = float(graph.tensors[source].quant.scale[0])
+    integers, bias_quant = quantize_bias(random.normal(size=units), source_scale, parameters, dtype)
+    bias = graph.tensor(Tensor("b", (units,), str(integers.dtype), bias_quant, integers))
+    result = graph.result((1, units))
+    graph.op(
+        "FULLY_CONNECTED", (source, weights, bias), (result,), fused_activation_function=str(random.choice(ACTIVATIONS))
+    )
+    return graph.finish(result)
+
+
+def product(graph: Builder, a: int, b: int) -> Quant:
+    """Draw output parameters for a product: far from its scale XNNPACK leaves MUL to another kernel."""
+    scales = [float(graph.tensors[i].quant.scale[0]) for i in (a, b)]
+    reach = scales[0] * scales[1] * 2.0 ** graph.random.uniform(8, 22)
+    return activation_quant(-reach * graph.random.uniform(0, 1), reach, "int8")
+
+
+def binary(kind: str) -> Callable[[Random, str], Graph]:
+    def make(random: Random, dtype: str) -> Graph:
+        graph = Builder(random, dtype)
+        shape = (1, int(random.integers(1, 5)), int(random.integers(1, 20)))
+        a = graph.value(shape)
+        other = [shape, shape[-1:], (1,), shape][random.integers(4)]
+        b = graph.constant(other) if random.integers(2) else graph.value((1, *other) if len(other) < 3 else other)
+        result = graph.result(shape, product(graph, a, b) if kind == "MUL" and dtype == "int8" else None)
+        graph.op(
+            kind,
+            (a, b) if random.integers(2) else (b, a),
+            (result,),
+            fused_activation_function=str(random.choice(ACTIVATIONS)),
+        )
+        return graph.finish(result)
+
+    return make
+
+
+def unary(kind: str, output: Callable[[str], Quant] | None = None, **options: float) -> Callable[[Random, str], Graph]:
+    def make(random: Random, dtype: str) -> Graph:
+        graph = Builder(random, dtype)
+        shape = (1, int(random.integers(1, 60)))
+        source = graph.value(shape)
+        result = graph.result(shape, output(dtype) if output else None)
+        graph.op(kind, (source,), (result,), **options)
+        return graph.finish(result)
+
+    return make
+
+
+def requantize(to: str) -> Callable[[Random, str], Graph]:
+    def make(random: Random, dtype: str) -> Graph:
+        graph = Builder(random, dtype)
+        shape = (1, int(random.integers(1, 60)))
+        source = graph.value(shape)
+        result = graph.result(shape, dtype=to)
+        graph.op("QUANTIZE", (source,), (result,))
+        return graph.finish(result)
+
+    return make
+
+
+def concatenation(random: Random, dtype: str) -> Graph:
+    graph = Builder(random, dtype)
+    parameters = None if dtype == "float32" else quant(random, dtype)
+    rows = int(random.integers(1, 4))
+    widths = [int(n) for n in random.integers(1, 9, int(random.integers(2, 5)))]
+    parts = tuple(graph.value((1, rows, n), parameters) for n in widths)
+    result = graph.result((1, rows, sum(widths)), parameters)
+    graph.op("CONCATENATION", parts, (result,), axis=2)
+    return graph.finish(result)
+
+
+def reshape(random: Random, dtype: str) -> Graph:
+    graph = Builder(random, dtype)
+    source = graph.value((1, 6))
+    parameters = graph.tensors[source].quant
+    shape = graph.tensor(Tensor("s", (3,), "int32", None, np.array([1, 2, 3], "<i4")))
+    middle = graph.result((1, 2, 3), parameters)
+    graph.op("RESHAPE", (source, shape), (middle,))
+    result = graph.result((1, 2, 3))
+    graph.op("ADD", (middle, middle), (result,))
+    return graph.finish(result)
+
+
+def _fixed(zero8: int, exponent8: int) -> Callable[[str], Quant]:
+    def make(dtype: str) -> Quant:
+        exponent, zero = (15, 0) if dtype == "int16" else (exponent8, zero8)
+        return Quant(np.array([2.0**-exponent], np.float32), np.array([zero], np.int64))
+
+    return make
+
+
+#: (operator, element type) -> a random graph of it. Every row is held to the interpreter bit for bit.
+OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
+    ("FULLY_CONNECTED", "int8"): fully_connected,
+    ("FULLY_CONNECTED", "int16"): fully_connected,
+    ("ADD", "int8"): binary("ADD"),
+    ("SUB", "int8"): binary("SUB"),
+    ("MUL", "int8"): binary("MUL"),
+    ("ADD", "float32"): binary("ADD"),
+    ("SUB", "float32"): binary("SUB"),
+    ("MUL", "float32"): binary("MUL"),
+    ("LOGISTIC", "int8"): unary("LOGISTIC", _fixed(-128, 8)),
+    ("TANH", "int8"): unary("TANH", _fixed(0, 7)),
+    ("LOGISTIC", "int16"): unary("LOGISTIC", _fixed(-128, 8)),
+    ("TANH", "int16"): unary("TANH", _fixed(0, 7)),
+    ("SOFTMAX", "int8"): unary("SOFTMAX", _fixed(-128, 8), beta=1.0),
+    ("RELU", "int8"): unary("RELU"),
+    ("RELU6", "int8"): unary("RELU6"),
+    ("LEAKY_RELU", "int8"): unary("LEAKY_RELU", alpha=0.3),
+    ("ELU", "int8"): unary("ELU"),
+    ("GELU", "int8"): unary("GELU"),
+    ("HARD_SWISH", "int8"): unary("HARD_SWISH"),
+    ("QUANTIZE to int8", "int8"): requantize("int8"),
+    ("QUANTIZE to int16", "int8"): requantize("int16"),
+    ("QUANTIZE to int8", "int16"): requantize("int8"),
+    ("QUANTIZE to int16", "int16"): requantize("int16"),
+    ("CONCATENATION", "int8"): concatenation,
+    ("CONCATENATION", "int16"): concatenation,
+    ("CONCATENATION", "float32"): concatenation,
+    ("RESHAPE", "int8"): reshape,
+}

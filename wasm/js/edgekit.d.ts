@@ -1,0 +1,175 @@
+/** The targets of a bundle that run in a browser. */
+export type Target = 'wasm' | 'tfjs';
+
+/** The builds of the wasm engine. */
+export type Build = 'simd' | 'scalar';
+
+/**
+ * What went wrong, for programs:
+ * - `input`: the caller's input or options; `field` names the feature
+ * - `network`, `http`: a file could not be fetched; `file` names it
+ * - `size`, `hash`: a file is not what the manifest says, also when asked for a second time
+ * - `manifest`: manifest.json is not one that this runtime reads
+ * - `target`: the bundle has nothing that runs here, or not what was asked for
+ * - `engine`, `memory`: the model cannot be built or run here
+ * - `aborted`: the caller's signal fired; `cause` is its reason
+ * - `disposed`: the model was disposed
+ */
+export type ErrorCode =
+  | 'input' | 'network' | 'http' | 'size' | 'hash' | 'manifest' | 'target' | 'engine' | 'memory' | 'aborted' | 'disposed';
+
+/** Every error of this module; `message` is one sentence. */
+export declare class EdgekitError extends Error {
+  readonly code: ErrorCode;
+  /** The path in the bundle that the error is about. */
+  readonly file?: string;
+  /** The feature that the error is about. */
+  readonly field?: string;
+}
+
+/** Bytes of the model's files together; `file` is the one that the last bytes belong to. */
+export interface Progress {
+  file: string;
+  loaded: number;
+  total: number;
+}
+
+export interface LoadOptions {
+  /** Default: wasm where the bundle has it, else tfjs. */
+  target?: Target;
+  /** The engine build; default: the fastest that computes rightly here. */
+  build?: Build;
+  /** Used in place of the global fetch, with (url: string, init: RequestInit). */
+  fetch?: (url: string, init?: RequestInit) => Promise<Response>;
+  /** Stops `load` itself, that is the fetch of the manifest. */
+  signal?: AbortSignal;
+  /** Told of the download, whenever it happens; `warmUp` can bring its own. */
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface WarmUpOptions {
+  /** This caller stops waiting; the download stops when nobody waits for it any more. */
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface PredictOptions {
+  /**
+   * What to do with a number outside its feature's range: fail, take the nearest end, or use it as it is.
+   * Default: 'reject'. Of no effect for a model without named features.
+   */
+  outOfRange?: 'reject' | 'clamp' | 'allow';
+  /** As in `warmUp`, when this is the call that has to wait for the download. */
+  signal?: AbortSignal;
+}
+
+/** By feature name. A category is given as its label or its code. */
+export type NamedInput = Record<string, number | string>;
+
+/** All inputs one behind the other in the order of `manifest.inputs`, each row-major. */
+export type FlatInput = ArrayLike<number>;
+
+/** A wrong field; `field` is the feature, or the key that is no feature. */
+export interface Problem {
+  field: string;
+  message: string;
+}
+
+export interface Model {
+  /** The checked manifest.json, frozen. */
+  readonly manifest: Manifest;
+  readonly target: Target;
+  /** The engine build (wasm) or backend (tfjs) that runs; null until the model is loaded. */
+  readonly build: string | null;
+
+  /** Fetch and build everything now. Not needed: the first prediction does it. A failed one can be tried again. */
+  warmUp(options?: WarmUpOptions): Promise<void>;
+
+  /**
+   * Predict from features in their own units.
+   * Resolves to a number for each of `manifest.results`, by name; for a model whose results are not named
+   * (more than 256 numbers), to a Float32Array for each of `manifest.outputs`.
+   */
+  predict<Result extends number | Float32Array = number>(
+    input: NamedInput | FlatInput,
+    options?: PredictOptions,
+  ): Promise<Record<string, Result>>;
+
+  /** Predict from and to flat arrays; only the length and that all numbers are finite is checked. */
+  predictArray(flat: FlatInput, options?: { signal?: AbortSignal }): Promise<Float32Array>;
+
+  /** Every wrong field of an input, not only the first one; needs no download. */
+  check(input: NamedInput, options?: { outOfRange?: PredictOptions['outOfRange'] }): Problem[];
+
+  /** Free the memory. Calls that still wait, and all later ones, reject with code 'disposed'. */
+  dispose(): void;
+}
+
+/**
+ * Open a bundle: fetches and checks its manifest.json and nothing else.
+ * @param url the bundle's folder, relative to the page
+ */
+export declare function load(url: string | URL, options?: LoadOptions): Promise<Model>;
+
+/** manifest.json; see docs/bundle.md. */
+export interface Manifest {
+  readonly schema_version: 1;
+  /** The sha256 of everything else in the manifest, and so of every file. */
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly task: string;
+  readonly inputs: readonly Signature[];
+  readonly outputs: readonly Signature[];
+  /** One for each input number, or empty. */
+  readonly features: readonly Feature[];
+  /** One for each output number, or empty. */
+  readonly results: readonly Result[];
+  readonly targets: Readonly<Record<string, TargetEntry>>;
+  readonly golden: FileEntry;
+  readonly quantization?: Readonly<Record<string, unknown>>;
+  readonly provenance?: Readonly<Record<string, unknown>>;
+  readonly feature_hash?: string;
+}
+
+export interface Signature {
+  readonly name: string;
+  /** The leading dimension is the batch, always 1. */
+  readonly shape: readonly number[];
+  readonly dtype: 'float32';
+}
+
+export interface Feature {
+  readonly name: string;
+  readonly unit: string;
+  readonly kind: 'number' | 'integer' | 'category';
+  readonly input: string;
+  /** Its place in the flattened input. */
+  readonly index: number;
+  readonly range: readonly [number, number];
+  readonly mean: number;
+  readonly std: number;
+  readonly categories?: readonly string[];
+}
+
+export interface Result {
+  readonly name: string;
+  readonly unit: string;
+}
+
+export interface TargetEntry {
+  readonly files: readonly FileEntry[];
+  /** "exact": equal to the int8 model bit for bit; "bound": within `bound` of the float model. */
+  readonly parity: 'exact' | 'bound';
+  readonly bound?: number;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+export interface FileEntry {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly role: string;
+  readonly first_step?: number;
+  readonly build?: string;
+}

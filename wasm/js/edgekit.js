@@ -1,0 +1,133 @@
+/** edgekit in the browser: `const model = await load('bundle/'); await model.predict({age: 50, ...})`. */
+import { EdgekitError, aborted } from './errors.js';
+import { Features } from './features.js';
+import { openSource } from './fetch.js';
+import { elements, fetchManifest } from './manifest.js';
+import { Shared } from './shared.js';
+import * as wasm from './wasm.js';
+
+export { EdgekitError };
+
+/** The targets that run in a browser, the one to prefer first. */
+const TARGETS = { wasm, tfjs: { isSupported: () => typeof document === 'object', open: openTfjs } };
+
+/** TensorFlow.js comes as a script, which only a page can load; a page that runs the wasm engine does not fetch this. */
+async function openTfjs(context) {
+  return (await import('./tfjs.js')).open(context);
+}
+
+/** Open a bundle. Only its manifest is fetched now; the rest with the first prediction, or by `warmUp`. */
+export async function load(url, { target, build, fetch, signal, onProgress } = {}) {
+  const source = openSource(url, fetch);
+  const manifest = await fetchManifest(source, signal);
+  return new Model(source, manifest, { target: chooseTarget(manifest, target), build, onProgress });
+}
+
+function chooseTarget({ targets }, wanted) {
+  const here = Object.keys(TARGETS).filter((name) => Object.hasOwn(targets, name));
+  const name = wanted ?? here.find((candidate) => TARGETS[candidate].isSupported()) ?? here[0];
+  if (!here.includes(name)) {
+    const what = wanted ? `no target "${wanted}" for the browser` : 'no target for the browser';
+    throw new EdgekitError('target', `the bundle has ${what}; its targets are: ${Object.keys(targets).join(', ') || 'none'}`);
+  }
+  if (!TARGETS[name].isSupported()) throw new EdgekitError('target', `the target "${name}" cannot run here; use another browser or target`);
+  return name;
+}
+
+class Model {
+  #features;
+  #outputs;
+  #flat;
+  #loading;
+  #onProgress;
+  #engine = null;
+  #isDisposed = false;
+
+  constructor(source, manifest, { target, build, onProgress }) {
+    this.manifest = manifest;
+    this.target = target;
+    this.#features = new Features(manifest);
+    this.#outputs = manifest.outputs.map((signature) => ({ name: signature.name, size: elements(signature) }));
+    this.#flat = new Float32Array(this.#features.count);
+    this.#onProgress = onProgress;
+    const context = { manifest, target: manifest.targets[target], source, build };
+    this.#loading = new Shared(`the model "${manifest.name}"`, (signal, report) => this.#open({ ...context, signal, report }));
+  }
+
+  get build() {
+    return this.#engine?.build ?? null;
+  }
+
+  async warmUp({ signal, onProgress } = {}) {
+    await this.#ready(signal, onProgress);
+  }
+
+  async predict(input, { outOfRange, signal } = {}) {
+    this.#requireAlive();
+    this.#features.encode(input, this.#flat, outOfRange);
+    if (this.#engine) return this.#name(this.#engine.run(this.#flat));
+    // Other calls overwrite the shared input while this one waits, so it keeps its own.
+    const own = this.#flat.slice();
+    const engine = await this.#ready(signal);
+    return this.#name(engine.run(own));
+  }
+
+  async predictArray(flat, { signal } = {}) {
+    this.#requireAlive();
+    this.#features.copy(flat, this.#flat);
+    if (this.#engine) return this.#engine.run(this.#flat).slice();
+    const own = this.#flat.slice();
+    const engine = await this.#ready(signal);
+    return engine.run(own).slice();
+  }
+
+  check(input, { outOfRange } = {}) {
+    return this.#features.check(input, outOfRange);
+  }
+
+  dispose() {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#engine?.dispose?.();
+    this.#engine = null;
+    this.#loading.drop(this.#gone());
+    this.#loading = this.#flat = null;
+  }
+
+  async #ready(signal, onProgress = this.#onProgress) {
+    this.#requireAlive();
+    const engine = await this.#loading.get({ signal, onProgress });
+    this.#requireAlive();
+    return engine;
+  }
+
+  /** Fetch and build the engine; one that nobody waits for any more is thrown away. */
+  async #open(context) {
+    const engine = await TARGETS[this.target].open(context);
+    if (context.signal.aborted) {
+      engine.dispose?.();
+      throw aborted(this.manifest.name, context.signal);
+    }
+    this.#engine = engine;
+    return engine;
+  }
+
+  /** Results by name; a model with too many outputs to name gives an array for each output tensor. */
+  #name(flat) {
+    const named = {};
+    const { results } = this.manifest;
+    for (let i = 0; i < results.length; i++) named[results[i].name] = flat[i];
+    if (results.length) return named;
+    let from = 0;
+    for (const { name, size } of this.#outputs) named[name] = flat.slice(from, (from += size));
+    return named;
+  }
+
+  #requireAlive() {
+    if (this.#isDisposed) throw this.#gone();
+  }
+
+  #gone() {
+    return new EdgekitError('disposed', `the model "${this.manifest.name}" was disposed; load it again`);
+  }
+}

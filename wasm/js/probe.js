@@ -1,0 +1,47 @@
+/**
+ * Which builds of the engine compute rightly here. A build is taken for the values that its instructions give,
+ * not because the browser says that it knows them.
+ */
+
+// (func (param f32 i32) (result i32)): nearest(a) as i16 lanes, times b, summed in pairs: 2 * nearest(a) * b
+const SIMD_MODULE = Uint8Array.of(
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00,
+  0x01, 0x07, 0x01, 0x60, 0x02, 0x7d, 0x7f, 0x01, 0x7f, // type (f32 i32) -> i32
+  0x03, 0x02, 0x01, 0x00, //                                one function
+  0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00, //              exported as "f"
+  0x0a, 0x20, 0x01, 0x1e, 0x01, 0x01, 0x7b, //              code: one local v128
+  0x20, 0x00, 0xfd, 0x13, //                                  f32x4.splat
+  0xfd, 0x6a, 0xfd, 0xf8, 0x01, //                            f32x4.nearest, i32x4.trunc_sat_f32x4_s
+  0x22, 0x02, 0x20, 0x02, 0xfd, 0x85, 0x01, //                i16x8.narrow_i32x4_s
+  0x20, 0x01, 0xfd, 0x10, //                                  i16x8.splat
+  0xfd, 0xba, 0x01, 0xfd, 0x1b, 0x00, 0x0b, //                i32x4.dot_i16x8_s, i32x4.extract_lane 0
+);
+
+/** Rounding to even and signed products at the ends of int8, as the kernels use them. */
+const SIMD_VALUES = [
+  [2.5, -128, -512],
+  [3.5, 127, 1016],
+  [-2.5, 127, -508],
+  [-128.4, -128, 32768],
+];
+
+/** The builds from the fastest to the one that runs anywhere. */
+const BUILDS = [
+  { name: 'simd', works: simdWorks },
+  { name: 'scalar', works: () => true },
+];
+
+/** The build to load, of those that a bundle has; undefined when none of them works here. */
+export function chooseBuild(available) {
+  return BUILDS.find(({ name, works }) => available.includes(name) && works())?.name;
+}
+
+function simdWorks() {
+  try {
+    if (!WebAssembly.validate(SIMD_MODULE)) return false;
+    const { f } = new WebAssembly.Instance(new WebAssembly.Module(SIMD_MODULE)).exports;
+    return SIMD_VALUES.every(([a, b, expected]) => f(a, b) === expected);
+  } catch {
+    return false;
+  }
+}
