@@ -27,7 +27,7 @@ else:
 FILE_NAME = "edgekit.toml"
 TASKS = ("regression", "classification")
 KINDS = ("number", "integer", "category")
-RECIPES = ("auto", "int8", "int8+int16-head", "int16")
+RECIPES = ("auto", "int8", "int8+int16-head", "int16", "int16x2")
 TFJS_WEIGHTS = ("float32", "uint8")
 #: The name of a model becomes a part of file names and addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
@@ -70,7 +70,7 @@ class DataConfig:
 class RecipeConfig:
     """`[recipe]`: how the model is quantized."""
 
-    mode: str = "auto"  # climbs int8, int8+int16-head, int16 until the budget holds; or one of them
+    mode: str = "auto"  # climbs int8, int8+int16-head, int16, int16x2 until the budget holds; or one of them
     calibration_rows: int = 2000
 
 

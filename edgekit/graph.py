@@ -85,8 +85,8 @@ class Graph:
     outputs: tuple[int, ...]
 
     def layer(self, op: Op) -> str:
-        """Return the name that a message gives to an operator: that of its first output."""
-        return self.tensors[op.outputs[0]].name
+        """Return the name that a message gives to an operator: that of its first output, the first of fused ones."""
+        return self.tensors[op.outputs[0]].name.split(";")[0]
 
     def consumers(self, tensor: int) -> Iterator[Op]:
         """Yield the operators that read a tensor."""

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.config import Config, RecipeConfig
-from edgekit.data import Dataset
+from edgekit.graph import Graph
 from edgekit.load import load
 from edgekit.manifest import Signature
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
-from edgekit.quantize import Rows, quantize
+from edgekit.quantization.ladder import types_for
+from edgekit.quantization.passes import detach_variable_bias, fold_bias_add
+from edgekit.quantization.ranges import Range, Statistics
+from edgekit.quantization.rewrite import rewrite
+from edgekit.quantize import float_ends
 from edgekit.targets import TARGETS
 
 
@@ -72,16 +75,21 @@ def inspect(path: Path, progress: Progress = silent) -> Inspection:
 
 
 def _ask(model: Model) -> tuple[TargetAnswer, ...]:
-    """Quantize with stand-in rows, whose values do not matter for which operators come out."""
-    rows = np.linspace(-1, 1, 8 * model.input_elements, dtype=np.float32).reshape(8, -1)
-    stand_in = Dataset(rows, None, (), "", model.path)
-    graph = quantize(model, Rows(stand_in, stand_in), Config(recipe=RecipeConfig(mode="int8"))).graph
+    graph = float_ends(model.graph) if model.graph.is_quantized else _stand_in(model.graph)
     answers = []
     for name, target in TARGETS.items():
         refusals = target.refusals(model, graph)
         why = "; ".join(f"{r.op} ({r.layer}): {r.why}" for r in refusals[:3])
         answers.append(TargetAnswer(name, not refusals, why))
     return tuple(answers)
+
+
+def _stand_in(graph: Graph) -> Graph:
+    """Quantize with ranges of [-1, 1]: which operators come out does not depend on the data."""
+    ready = fold_bias_add(detach_variable_bias(graph))
+    one = np.ones(1, np.float32)
+    ranges = {i: Range(-one, one) for i in range(len(ready.tensors))}
+    return rewrite(ready, Statistics(ranges, {}), types_for("int8", ready))
 
 
 def _bytes(path: Path) -> int:

@@ -73,16 +73,19 @@ def quantize(model: Model, rows: Rows, config: Config, progress: Progress = sile
     folded = fold_bias_add(detach_variable_bias(model.graph))
     ready = spread_inputs(folded, calibrate(folded, seen, edges, progress).ranges)
     repairs = ("each input column got a range of its own",) if len(ready.ops) > len(folded.ops) else ()
-    statistics = calibrate(ready, seen, edges, progress)
     floats = Interpreter(write_tflite(model.graph)).run(rows.evaluation.inputs, progress=progress)
     _finite(floats, model)
+    statistics = None
     tried: list[tuple[Rung, Graph, bytes, Values]] = []
     for recipe in RUNGS if config.recipe.mode == "auto" else (config.recipe.mode,):
-        graph = rewrite(ready, statistics, types_for(recipe, ready))
+        prepared = RUNGS[recipe].prepare(ready)
+        if statistics is None or prepared is not ready:
+            statistics = calibrate(prepared, seen, edges, progress)
+        graph = rewrite(prepared, statistics, types_for(recipe, prepared))
         raw = write_tflite(graph)
         outputs = Interpreter(raw).run(rows.evaluation.inputs, progress=progress)
         drop = _drop(config.task, rows.evaluation.labels, floats, outputs)
-        tried.append((Rung(recipe, RUNGS[recipe], len(raw), drop), graph, raw, outputs))
+        tried.append((Rung(recipe, RUNGS[recipe].meaning, len(raw), drop), graph, raw, outputs))
         if drop.upper <= config.budgets.max_drop:
             break
     rung, graph, raw, outputs = min(tried, key=lambda t: t[0].result.upper)

@@ -224,7 +224,7 @@ BAD = [
     pytest.param("[data]\nseed = 1.5", ": data: seed must be a whole number, not a number", id="half a seed"),
     pytest.param(
         "[recipe]\nmode = 'int4'",
-        ": recipe: mode is 'int4'; choose one of auto, int8, int8+int16-head, int16",
+        ": recipe: mode is 'int4'; choose one of auto, int8, int8+int16-head, int16, int16x2",
         id="an unknown recipe",
     ),
     pytest.param(

@@ -110,7 +110,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("name", "content", "config", "inputs", "labels", "names"), GOOD)
-def test_a_good_file(  # noqa: PLR0917
+def test_a_good_file(
     tmp_path: Path, name: str, content: Any, config: Config, inputs: Any, labels: Any, names: tuple[str, ...]
 ) -> None:
     raw = content()

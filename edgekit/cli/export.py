@@ -78,9 +78,6 @@ def _print(out: Path, done: Exported) -> None:
     table("Targets", ["target", "files", "bytes", "brotli"], lines)
     click.echo(f"wrote {out}, id {manifest.id[:16]}; next: edgekit verify {out}")
     if not quantized.holds:
-        click.echo(
-            f"edgekit: the accuracy budget of {manifest.quantization['max_drop']:.2%} does not hold: the best "
-            "recipe, "
-            f"{quantized.recipe}, lost {quantized.result.drop:.2%}; give more calibration rows or raise budgets.max_drop",
-            err=True,
-        )
+        lost = f"the best recipe, {quantized.recipe}, lost {quantized.result.drop:.2%}"
+        budget = f"the accuracy budget of {manifest.quantization['max_drop']:.2%} does not hold"
+        click.echo(f"edgekit: {budget}: {lost}; give more calibration rows or raise budgets.max_drop", err=True)

@@ -48,11 +48,8 @@ def _print(bundle: Bundle, report: Report) -> None:
     suffix = f" [{unit}]" if unit else ""
     columns = ["target", "bytes", "brotli", f"rms error{suffix}", f"max error{suffix}", "parity", "where"]
     rows = [_row(measured[t], [c for c in report.checks if c.target == t]) for t in bundle.manifest.targets]
-    table(
-        f"{report.name} {report.version}: {max((c.rows for c in report.checks), default=0)} golden rows against the float model",
-        columns,
-        rows,
-    )
+    golden_rows = max((c.rows for c in report.checks), default=0)
+    table(f"{report.name} {report.version}: {golden_rows} golden rows against the float model", columns, rows)
     for check in report.checks:
         if check.status != PASS:
             click.echo(f"{check.status}: {check.target} {check.build or ''} in {check.runtime}: {check.detail}")

@@ -116,8 +116,8 @@ def _op(operator: Any, codes: list[str], size: int, name: str) -> Op:
         raise ValueError("more items than bytes")
     inputs = tuple(int(i) for i in operator.InputsAsNumpy()) if operator.InputsLength() else ()
     outputs = tuple(int(i) for i in operator.OutputsAsNumpy()) if operator.OutputsLength() else ()
-    if not outputs:
-        raise ValueError("an operator without output")
+    if not outputs or all(i < 0 for i in inputs):
+        raise ValueError("an operator without inputs or outputs")
     return Op(kind, inputs, outputs, _options(operator, kind, name))
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from edgekit.graph import Graph, Op
-from edgekit.quantization.passes import epilogue, prologue
+from edgekit.quantization.passes import epilogue, prologue, split_weights
 from edgekit.quantization.rewrite import Types
 from edgekit.quantization.rules import RULES
 
-#: In the order of cost: name, and what it does in words.
-RUNGS: Mapping[str, str] = {
-    "int8": "int8 weights and activations",
-    "int8+int16-head": "int8, and the last layer with int16 activations",
-    "int16": "int8 weights, int16 activations",
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a rung does, in words; which operators leave int8; and how the float graph is prepared for it."""
+
+    meaning: str
+    wide: str  # none | head | all
+    prepare: Callable[[Graph], Graph] = lambda graph: graph
+
+
+#: In the order of cost.
+RUNGS: Mapping[str, Recipe] = {
+    "int8": Recipe("int8 weights and activations", "none"),
+    "int8+int16-head": Recipe("int8, and the last layer with int16 activations", "head"),
+    "int16": Recipe("int8 weights, int16 activations", "all"),
+    "int16x2": Recipe("int16 activations, each weight in two int8 parts", "all", split_weights),
 }
 
 
@@ -24,7 +36,7 @@ def types_for(rung: str, graph: Graph) -> Types:
     types = {}
     for position, op in enumerate(graph.ops):
         edge = set(op.outputs) <= early or id(op) in late
-        wide = rung == "int16" or (rung == "int8+int16-head" and id(op) in heads)
+        wide = RUNGS[rung].wide == "all" or (RUNGS[rung].wide == "head" and id(op) in heads)
         types[position] = "float32" if edge else _type(graph, op, wide)
     return types
 

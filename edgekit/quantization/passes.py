@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgekit.affine import dequantize, quantize, weight_quant
 from edgekit.graph import Array, Graph, Op, Tensor
 from edgekit.quantization.ranges import Range
 from edgekit.quantization.rules import EDGE_KINDS
@@ -110,6 +111,34 @@ def spread_inputs(graph: Graph, ranges: Mapping[int, Range]) -> Graph:
         sub = Op("SUB", (index, fresh["centre"]), (fresh["mid"],), {})
         mul = Op("MUL", (fresh["mid"], fresh["inverse"]), (fresh["out"],), {})
         ops[at:at] = [sub, mul]
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
+def split_weights(graph: Graph) -> Graph:
+    """Turn each FULLY_CONNECTED into two and an ADD: weights that int8 holds exactly, and what is left of them.
+
+    W x + b = (W1 x + b) + W2 x, with W1 the nearest int8 weights and W2 at most half their step: 16 bits in two
+    int8 parts.
+    """
+    tensors, ops = list(graph.tensors), []
+    for op in graph.ops:
+        if op.kind != "FULLY_CONNECTED" or not all(graph.is_constant(i) for i in op.inputs[1:]):
+            ops.append(op)
+            continue
+        source, output = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
+        exact = _data(graph, op.inputs[1])
+        quant = weight_quant(exact, 0, None, 1.0)
+        coarse = dequantize(quantize(exact, quant, "int8"), quant)
+        options = {**op.options, "fused_activation_function": "NONE"}
+        parts = []
+        for label, weights in (("coarse", coarse), ("fine", exact - coarse)):
+            tensors.append(Tensor(f"{source.name}/{label}", source.shape, "float32", None, weights))
+            tensors.append(Tensor(f"{output.name}/{label}", output.shape, "float32"))
+            parts.append(len(tensors) - 1)
+            bias = op.inputs[2:] if label == "coarse" else (-1,)
+            ops.append(Op(op.kind, (op.inputs[0], len(tensors) - 2, *bias), (parts[-1],), options))
+        add = {"fused_activation_function": op.activation, "pot_scale_int16": False}
+        ops.append(Op("ADD", (parts[0], parts[1]), op.outputs, add))
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
 
 

@@ -27,6 +27,11 @@ async function main([folder, build]) {
   process.stdout.write(`${JSON.stringify({ outputs, build: model.build, runtime: `node ${process.version}` }, asText)}\n`);
 }
 
+/** JSON has no -0: a number's text keeps it. */
+function asText(_key, value) {
+  return Object.is(value, -0) ? '-0' : value;
+}
+
 function readRows(json) {
   let rows;
   try {

@@ -1,0 +1,105 @@
+"""Reading and writing .tflite: what is written reads back, what is broken is refused in a sentence."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from one_operator import OPERATORS, fully_connected
+
+from edgekit.errors import InputError
+from edgekit.formats.tflite_read import parse_tflite, read_tflite
+from edgekit.formats.tflite_write import write_tflite
+from edgekit.graph import Graph, GraphBuilder, Op, Tensor
+from edgekit.runtimes.litert import Interpreter
+
+GRAPH = fully_connected(np.random.default_rng(1), "int8")
+RAW = write_tflite(GRAPH)
+
+
+@pytest.mark.parametrize(("operator", "dtype"), OPERATORS, ids=str)
+def test_what_is_written_reads_back(operator: str, dtype: str) -> None:
+    graph = OPERATORS[operator, dtype](np.random.default_rng(2), dtype)
+    raw = write_tflite(graph)
+    again = parse_tflite(raw, "again.tflite")
+    assert [(o.kind, o.inputs, o.outputs) for o in again.ops] == [(o.kind, o.inputs, o.outputs) for o in graph.ops]
+    for a, b in zip(again.tensors, graph.tensors, strict=True):
+        assert (a.name, a.shape, a.dtype) == (b.name, b.shape, b.dtype)
+        assert (a.data is None) == (b.data is None)
+        if a.data is not None:
+            np.testing.assert_array_equal(a.data, b.data)
+        if b.quant is not None:
+            np.testing.assert_array_equal(a.quant.scale, b.quant.scale)
+            np.testing.assert_array_equal(a.quant.zero_point, b.quant.zero_point)
+    assert write_tflite(again) == raw
+
+
+def altered(**changes: object) -> bytes:
+    return write_tflite(replace(GRAPH, **changes))
+
+
+def with_op(op: Op) -> bytes:
+    return altered(ops=(*GRAPH.ops[:-1], op))
+
+
+LAST = GRAPH.ops[-1]
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        pytest.param(b"", "m.tflite: is not a TFLite model (it lacks the TFL3 mark); convert the model again", id="empty"),
+        pytest.param(b"PK\3\4" + bytes(40), "m.tflite: is not a TFLite model (it lacks the TFL3 mark); convert the model again", id="a zip archive"),
+        pytest.param(RAW[:-200], "m.tflite: is a damaged TFLite model; convert or copy it again", id="its tail is missing"),
+        pytest.param(RAW[:64], "m.tflite: is a damaged TFLite model; convert or copy it again", id="only its head"),
+        pytest.param(b"\xff\xff\xff\x7f" + RAW[4:], "m.tflite: is a damaged TFLite model; convert or copy it again", id="its root lies far outside"),
+        pytest.param(with_op(replace(LAST, outputs=(99,))), "m.tflite: refers to tensor 99 of 6; convert or copy the model again", id="a tensor that does not exist"),
+        pytest.param(with_op(replace(LAST, inputs=LAST.outputs)), "m.tflite: DEQUANTIZE reads y before anything computes it; convert the model again", id="a cycle"),
+        pytest.param(altered(ops=GRAPH.ops[:-1]), "m.tflite: an output of the model is computed by no operator; convert the model again", id="nothing computes the output"),
+        pytest.param(altered(inputs=()), "m.tflite: the model has no inputs or no outputs", id="no inputs"),
+    ],
+)  # fmt: skip
+def test_broken_files(raw: bytes, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_tflite(raw, "m.tflite")
+    assert str(caught.value) == message
+
+
+def test_random_damage_is_refused_or_read() -> None:
+    """Whatever a bit does, reading ends in a graph or in a sentence, never in another exception."""
+    dice = random.Random(4)
+    refused = 0
+    for _ in range(1500):
+        raw = bytearray(RAW)
+        for _ in range(dice.choice((1, 2, 8))):
+            raw[dice.randrange(8, len(raw))] = dice.choice((0, 0xFF, 0x7F, 0x80, dice.randrange(256)))
+        try:
+            assert isinstance(parse_tflite(bytes(raw), "m.tflite"), Graph)
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^no.tflite: there is no such file$"):
+        read_tflite(tmp_path / "no.tflite")
+
+
+def test_an_operator_without_a_row_is_not_written() -> None:
+    builder = GraphBuilder("g")
+    x, y = (builder.tensor(Tensor(n, (1, 2), "float32")) for n in "xy")
+    builder.op("CUMSUM", (x,), (y,))
+    with pytest.raises(InputError, match=r"^the operator CUMSUM \(layer y\) is not one that edgekit writes$"):
+        write_tflite(builder.build((x,), (y,)))
+
+
+def test_a_model_that_the_interpreter_refuses() -> None:
+    builder = GraphBuilder("g")
+    x = builder.tensor(Tensor("x", (1, 2), "float32"))
+    y = builder.tensor(Tensor("y", (1, 3), "float32"))
+    builder.op("ADD", (x,), (y,))
+    with pytest.raises(InputError, match=r"^the TFLite interpreter does not take this model: "):
+        Interpreter(write_tflite(builder.build((x,), (y,))))
