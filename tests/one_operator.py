@@ -59,17 +59,23 @@ class Builder(GraphBuilder):
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
+def layer(graph: Builder, source: int, shape: tuple[int, ...], axis: int) -> tuple[int, int]:
+    """Add random int8 weights with a scale for each channel along `axis`, and a bias."""
+    units, random = shape[axis], graph.random
+    scale = (2.0 ** random.uniform(-10, -5, units)).astype(np.float32)
+    parameters = Quant(scale, np.zeros(units, np.int64), axis)
+    data = random.integers(-127, 128, shape).astype(np.int8)
+    weights = graph.tensor(Tensor("w", shape, "int8", parameters, data))
+    source_scale = float(graph.tensors[source].quant.scale[0])
+    integers, bias_quant = quantize_bias(random.normal(size=units), source_scale, parameters, graph.dtype)
+    return weights, graph.tensor(Tensor("b", (units,), str(integers.dtype), bias_quant, integers))
+
+
 def fully_connected(random: Random, dtype: str) -> Graph:
     graph = Builder(random, dtype)
     inputs, units = int(random.integers(1, 70)), int(random.integers(1, 40))
     source = graph.value((1, inputs))
-    scale = (2.0 ** random.uniform(-10, -5, units)).astype(np.float32)
-    parameters = Quant(scale, np.zeros(units, np.int64), 0)
-    data = random.integers(-127, 128, (units, inputs)).astype(np.int8)
-    weights = graph.tensor(Tensor("w", (units, inputs), "int8", parameters, data))
-    source_scale = float(graph.tensors[source].quant.scale[0])
-    integers, bias_quant = quantize_bias(random.normal(size=units), source_scale, parameters, dtype)
-    bias = graph.tensor(Tensor("b", (units,), str(integers.dtype), bias_quant, integers))
+    weights, bias = layer(graph, source, (units, inputs), 0)
     result = graph.result((1, units))
     graph.op(
         "FULLY_CONNECTED", (source, weights, bias), (result,), fused_activation_function=str(random.choice(ACTIVATIONS))
@@ -127,6 +133,44 @@ def requantize(to: str) -> Callable[[Random, str], Graph]:
     return make
 
 
+def window(kind: str) -> Callable[[Random, str], Graph]:
+    """Draw a convolution or a pool: any size, stride, padding; dilation where the stride is 1."""
+
+    def make(random: Random, dtype: str) -> Graph:
+        graph = Builder(random, dtype)
+        height, width, rows, columns = (int(n) for n in random.integers(1, [12, 12, 5, 5]))
+        channels, units, batch = (int(n) for n in random.integers(1, [20, 20, 3]))
+        stride = [int(n) for n in random.integers(1, 4, 2)]
+        pool = kind.endswith("POOL_2D")
+        dilation = [1, 1] if pool or stride != [1, 1] else [int(n) for n in random.integers(1, 3, 2)]
+        padding = "SAME" if random.integers(2) else "VALID"
+        if padding == "VALID":
+            height, width = height + (rows - 1) * dilation[0], width + (columns - 1) * dilation[1]
+        size = [
+            -(-n // s) if padding == "SAME" else (n - (k - 1) * d - 1) // s + 1
+            for n, k, s, d in zip((height, width), (rows, columns), stride, dilation, strict=True)
+        ]
+        source = graph.value((batch, height, width, channels))
+        options = {"padding": padding, "stride_h": stride[0], "stride_w": stride[1]}
+        options["fused_activation_function"] = str(random.choice(ACTIVATIONS))
+        if pool:
+            result = graph.result((batch, *size, channels), graph.tensors[source].quant)
+            graph.op(kind, (source,), (result,), **options, filter_height=rows, filter_width=columns)
+            return graph.finish(result)
+        options |= {"dilation_h_factor": dilation[0], "dilation_w_factor": dilation[1]}
+        if kind == "DEPTHWISE_CONV_2D":
+            options["depth_multiplier"] = int(random.integers(1, 4))
+            units = channels * options["depth_multiplier"]
+            weights, bias = layer(graph, source, (1, rows, columns, units), 3)
+        else:
+            weights, bias = layer(graph, source, (units, rows, columns, channels), 0)
+        result = graph.result((batch, *size, units))
+        graph.op(kind, (source, weights, bias), (result,), **options)
+        return graph.finish(result)
+
+    return make
+
+
 def concatenation(random: Random, dtype: str) -> Graph:
     graph = Builder(random, dtype)
     parameters = None if dtype == "float32" else quant(random, dtype)
@@ -162,6 +206,10 @@ def _fixed(zero8: int, exponent8: int) -> Callable[[str], Quant]:
 OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("FULLY_CONNECTED", "int8"): fully_connected,
     ("FULLY_CONNECTED", "int16"): fully_connected,
+    ("CONV_2D", "int8"): window("CONV_2D"),
+    ("DEPTHWISE_CONV_2D", "int8"): window("DEPTHWISE_CONV_2D"),
+    ("AVERAGE_POOL_2D", "int8"): window("AVERAGE_POOL_2D"),
+    ("MAX_POOL_2D", "int8"): window("MAX_POOL_2D"),
     ("ADD", "int8"): binary("ADD"),
     ("SUB", "int8"): binary("SUB"),
     ("MUL", "int8"): binary("MUL"),

@@ -12,12 +12,17 @@ from edgekit.lowering.dense import fully_connected
 from edgekit.lowering.elementwise import binary
 from edgekit.lowering.shape import concatenation, reshape
 from edgekit.lowering.unary import softmax, unary
+from edgekit.lowering.window import conv_2d, depthwise_conv_2d, pool_2d
 from edgekit.plan import Plan
 
 LOWERINGS: Mapping[str, Callable[[Context, Op], None]] = {
     "QUANTIZE": quantize,
     "DEQUANTIZE": dequantize,
     "FULLY_CONNECTED": fully_connected,
+    "CONV_2D": conv_2d,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "AVERAGE_POOL_2D": pool_2d,
+    "MAX_POOL_2D": pool_2d,
     "ADD": binary,
     "SUB": binary,
     "MUL": binary,

@@ -7,36 +7,43 @@ import numpy as np
 from edgekit.arena import aligned
 from edgekit.graph import Array, Op
 from edgekit.lowering.context import Context, Refused
-from edgekit.lowering.requantization import integer_bounds, quant_of, scale_and_zero
+from edgekit.lowering.requantization import integer_bounds, output_scales, quant_of, scale_and_zero
 
-_UNITS, _INPUTS = 8, 4  # the kernel's block; see wasm/kernels/fully_connected_s8.c
+BLOCK_UNITS, BLOCK_INPUTS = 8, 4  # see wasm/kernels/dot_s8.h
 
 
 def fully_connected(context: Context, op: Op) -> None:
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
-    weights = context.tensor(op.inputs[1])
-    if weights.data is None or weights.dtype != "int8" or op.options.get("weights_format", 0) != 0:
-        raise Refused(f"its weights are {weights.dtype if weights.data is not None else 'computed'}, not constant int8")
+    weights = int8_weights(context, op)
     if source.dtype != output.dtype or source.dtype not in ("int8", "int16"):
         raise Refused(f"it computes {output.dtype} from {source.dtype}")
-    if np.any(quant_of(weights).zero_point != 0):
-        raise Refused("its weights have a zero point other than 0")
     units, inputs = weights.shape
     if source.elements % inputs or source.elements // inputs * units != output.elements:
         raise Refused(f"its shapes {list(source.shape)} and {list(weights.shape)} do not fit")
-    bias = _bias(context, op, units)
-    (_int8 if source.dtype == "int8" else _int16)(context, op, weights.data, bias)
+    bias = constant_bias(context, op, units)
+    (_int8 if source.dtype == "int8" else _int16)(context, op, weights, bias)
+
+
+def int8_weights(context: Context, op: Op) -> Array:
+    """Return a layer's weights, or refuse."""
+    weights = context.tensor(op.inputs[1])
+    if weights.data is None or weights.dtype != "int8" or op.options.get("weights_format", 0) != 0:
+        raise Refused(f"its weights are {weights.dtype if weights.data is not None else 'computed'}, not constant int8")
+    if np.any(quant_of(weights).zero_point != 0):
+        raise Refused("its weights have a zero point other than 0")
+    return weights.data
 
 
 def pack_weights(weights: Array) -> Array:
     """Reorder int8 [units, inputs] to [units / 8, inputs / 2, 8, 2], padded with zeros to 8 and 4."""
     units, inputs = weights.shape
-    padded = np.zeros((aligned(units, _UNITS), aligned(inputs, _INPUTS)), np.int8)
+    padded = np.zeros((aligned(units, BLOCK_UNITS), aligned(inputs, BLOCK_INPUTS)), np.int8)
     padded[:units, :inputs] = weights
-    return padded.reshape(-1, _UNITS, padded.shape[1] // 2, 2).transpose(0, 2, 1, 3)
+    return padded.reshape(-1, BLOCK_UNITS, padded.shape[1] // 2, 2).transpose(0, 2, 1, 3)
 
 
-def _bias(context: Context, op: Op, units: int) -> Array:
+def constant_bias(context: Context, op: Op, units: int) -> Array:
+    """Return a layer's bias, int64 [units]: zeros where it has none."""
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return np.zeros(units, np.int64)
     bias = context.tensor(op.inputs[2])
@@ -47,11 +54,9 @@ def _bias(context: Context, op: Op, units: int) -> Array:
 
 def _int8(context: Context, op: Op, weights: Array, bias: Array) -> None:
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
-    (input_scale, input_zero), (output_scale, output_zero) = scale_and_zero(source), scale_and_zero(output)
+    (_, input_zero), (_, output_zero) = scale_and_zero(source), scale_and_zero(output)
     units, inputs = weights.shape
-    scale = input_scale * quant_of(context.tensor(op.inputs[1])).scale / output_scale  # float32, XNNPACK's order
-    if not np.all(scale < 256):
-        raise Refused("its output scale is more than 256 times too fine for its products")
+    scale = output_scales(source, quant_of(context.tensor(op.inputs[1])), output)
     folded = (bias - input_zero * weights.astype(np.int64).sum(axis=1)).astype(np.int32)
     low, high = integer_bounds(op, output)
     context.step(
@@ -59,9 +64,9 @@ def _int8(context: Context, op: Op, weights: Array, bias: Array) -> None:
         input=context.value(op.inputs[0]),
         output=context.output(op),
         weights=context.constant(pack_weights(weights)),
-        bias=context.constant(_padded(folded)),
-        scale=context.constant(_padded(np.broadcast_to(scale, units).astype("<f4"))),
-        scratch=context.scratch(2 * aligned(inputs, _INPUTS)),
+        bias=context.constant(padded(folded)),
+        scale=context.constant(padded(np.broadcast_to(scale, units).astype("<f4"))),
+        scratch=context.scratch(2 * aligned(inputs, BLOCK_INPUTS)),
         rows=source.elements // inputs,
         inputs=inputs,
         units=units,
@@ -96,5 +101,6 @@ def _int16(context: Context, op: Op, weights: Array, bias: Array) -> None:
     )
 
 
-def _padded(values: Array) -> Array:
-    return np.concatenate([values, np.zeros(-len(values) % _UNITS, values.dtype)])
+def padded(values: Array) -> Array:
+    """Fill up with zeros to whole blocks of units."""
+    return np.concatenate([values, np.zeros(-len(values) % BLOCK_UNITS, values.dtype)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.affine import LIMITS
 from edgekit.graph import Op, Quant, Tensor
@@ -34,6 +35,15 @@ def scale_and_zero(tensor: Tensor) -> tuple[np.float32, int]:
     if tensor.dtype == "int16" and quant.zero_point[0] != 0:
         raise Refused(f"{tensor.name} is int16 with a zero point other than 0")
     return quant.one()
+
+
+def output_scales(source: Tensor, weights: Quant, output: Tensor) -> npt.NDArray[np.float32]:
+    """Return input scale * weight scale / output scale for each unit, in float32 and XNNPACK's order."""
+    (input_scale, _), (output_scale, _) = scale_and_zero(source), scale_and_zero(output)
+    scale: npt.NDArray[np.float32] = input_scale * weights.scale / output_scale
+    if not np.all(scale < 256):
+        raise Refused("its output scale is more than 256 times too fine for its products")
+    return scale
 
 
 def float_bounds(op: Op) -> tuple[float, float]:

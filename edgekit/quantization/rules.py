@@ -33,8 +33,8 @@ def _fixed(exponent: int, zero: int) -> Quant:
 #: differently from one processor to the next (docs/decisions.md).
 RULES: Mapping[str, Rule] = {
     "FULLY_CONNECTED": Rule(wide="int16", weights=1, bias=2),
-    "CONV_2D": Rule(wide="int16", weights=1, bias=2),
-    "DEPTHWISE_CONV_2D": Rule(wide="int16", weights=1, bias=2, channel_axis=3),
+    "CONV_2D": Rule(weights=1, bias=2),
+    "DEPTHWISE_CONV_2D": Rule(weights=1, bias=2, channel_axis=3),
     "ADD": Rule(wide="float32"),
     "SUB": Rule(wide="float32"),
     "MUL": Rule(wide="float32"),

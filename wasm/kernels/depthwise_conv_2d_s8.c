@@ -1,0 +1,76 @@
+#include "dot_s8.h"
+#include "window.h"
+
+/* Each channel of the input has `multiplier` filters of its own: output channel c reads input channel
+ * c / multiplier. Arithmetic as conv_2d_s8.
+ *
+ * weights: [output channels / 8][taps / 2][8][2] int8, taps padded to an even number, channels to a multiple of 8,
+ * with zeros. scratch: the taps of 8 output channels, widened to int16: [taps / 2][8][2], padding taps 0. */
+
+int depthwise_conv_2d_s8_check(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
+    const ek_window window = EK_WINDOW_OF(op);
+    if (!ek_window_fits(&window) || !ek_count(op->multiplier)) return 0;
+    if ((uint64_t)op->channels * op->multiplier > EK_MAX_COUNT) return 0;
+    uint64_t units = (uint64_t)op->channels * op->multiplier;
+    uint64_t blocks = (units + EK_UNITS - 1) / EK_UNITS, taps = ek_round_up(op->rows * op->columns, EK_PAIR);
+    return ek_inside(model, op->input, ek_window_inputs(&window), 1) && ek_window_pixels(&window) <= EK_MAX_COUNT &&
+           ek_writable(model, op->output, ek_window_pixels(&window) * units, 1) &&
+           ek_inside(model, op->weights, blocks * EK_UNITS * taps, 16) &&
+           ek_inside(model, op->bias, blocks * EK_UNITS * 4, 16) &&
+           ek_inside(model, op->scale, blocks * EK_UNITS * 4, 16) &&
+           ek_writable(model, op->scratch, taps * EK_UNITS * 2, 16) && op->input_zero >= -128 &&
+           op->input_zero <= 127 && ek_requantizer_fits(op->output_zero, op->low, op->high);
+}
+
+/* Places a tap's values of 8 output channels from `first` at every second int16. */
+static void spread(const int8_t *tap, int32_t first, int32_t units, int32_t multiplier, int16_t zero, int16_t *to) {
+    for (int32_t u = 0; u < EK_UNITS; u++) {
+        int32_t unit = first + u < units ? first + u : units - 1;
+        to[EK_PAIR * u] = tap ? tap[multiplier == 1 ? unit : unit / multiplier] : zero;
+    }
+}
+
+static void block(const int16_t *wide, int32_t pairs, const int8_t *weights, const int32_t *bias, int32_t first,
+                  int32_t units, const ek_requantizer *requantizer, int8_t *to) {
+#ifdef __wasm_simd128__
+    v128_t low = wasm_v128_load(bias + first), high = wasm_v128_load(bias + first + 4);
+    for (int32_t p = 0; p < pairs; p++, weights += EK_UNITS * EK_PAIR, wide += EK_UNITS * EK_PAIR) {
+        v128_t w = wasm_v128_load(weights);
+        low = wasm_i32x4_add(low, wasm_i32x4_dot_i16x8(wasm_v128_load(wide), wasm_i16x8_extend_low_i8x16(w)));
+        high = wasm_i32x4_add(high, wasm_i32x4_dot_i16x8(wasm_v128_load(wide + 8), wasm_i16x8_extend_high_i8x16(w)));
+    }
+    ek_store(low, high, requantizer, first, units, to);
+#else
+    for (int32_t u = 0; u < EK_UNITS && first + u < units; u++) {
+        int32_t sum = bias[first + u];
+        for (int32_t p = 0; p < pairs; p++)
+            for (int32_t i = 0; i < EK_PAIR; i++)
+                sum += wide[(p * EK_UNITS + u) * EK_PAIR + i] * weights[(p * EK_UNITS + u) * EK_PAIR + i];
+        float y = ek_clampf((float)sum * requantizer->scale[first + u], requantizer->low, requantizer->high);
+        to[first + u] = (int8_t)(ek_round(y) + requantizer->zero);
+    }
+#endif
+}
+
+void depthwise_conv_2d_s8(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
+    const ek_window window = EK_WINDOW_OF(op);
+    const int8_t *input = ek_value(model, op->input), *weights = ek_value(model, op->weights);
+    const int32_t *bias = ek_value(model, op->bias);
+    const ek_requantizer requantizer = {ek_value(model, op->scale), op->low, op->high, op->output_zero};
+    int8_t *output = ek_output(model, op->output);
+    int16_t *wide = ek_output(model, op->scratch);
+    const int32_t taps = op->rows * op->columns, pairs = ek_round_up(taps, EK_PAIR) / EK_PAIR;
+    const int32_t units = op->channels * op->multiplier, pixels = (int32_t)ek_window_pixels(&window);
+    for (int32_t i = 0; i < pairs * EK_PAIR * EK_UNITS; i++) wide[i] = 0;
+    for (int32_t pixel = 0; pixel < pixels; pixel++, output += units) {
+        const ek_place place = ek_place_of(&window, input, pixel);
+        for (int32_t first = 0; first < units; first += EK_UNITS) {
+            for (int32_t t = 0; t < taps; t++) {
+                const int8_t *tap = ek_tap(&window, &place, t / op->columns, t % op->columns);
+                int16_t *to = wide + t / EK_PAIR * EK_UNITS * EK_PAIR + t % EK_PAIR;
+                spread(tap, first, units, op->multiplier, (int16_t)op->input_zero, to);
+            }
+            block(wide, pairs, weights + (uint32_t)first * pairs * EK_PAIR, bias, first, units, &requantizer, output);
+        }
+    }
+}
