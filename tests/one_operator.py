@@ -182,6 +182,54 @@ def concatenation(random: Random, dtype: str) -> Graph:
     return graph.finish(result)
 
 
+def mean(random: Random, dtype: str) -> Graph:
+    graph = Builder(random, dtype)
+    shape = tuple(int(n) for n in random.integers(1, 8, 4))
+    first = int(random.integers(1, 3))
+    axes = list(range(first, int(random.integers(first, 4)) + 1))
+    keep = bool(random.integers(2))
+    source = graph.value((1, *shape[1:]))
+    reduced = [1 if a in axes else n for a, n in enumerate((1, *shape[1:])) if keep or a not in axes]
+    chosen = graph.tensor(Tensor("axes", (len(axes),), "int32", None, np.array(axes, "<i4")))
+    parameters = graph.tensors[source].quant if random.integers(2) else None
+    result = graph.result(tuple(reduced), parameters)
+    graph.op("MEAN", (source, chosen), (result,), keep_dims=keep)
+    return graph.finish(result)
+
+
+def movement(kind: str) -> Callable[[Random, str], Graph]:
+    """Draw an operator that only moves values, of 2 to 4 dimensions."""
+
+    def make(random: Random, dtype: str) -> Graph:
+        graph = Builder(random, dtype)
+        shape = (1, *(int(n) for n in random.integers(1, 6, int(random.integers(1, 4)))))
+        source = graph.value(shape)
+        begin = [int(random.integers(0, n)) for n in shape]
+        size = [int(random.integers(1, n - b + 1)) for n, b in zip(shape, begin, strict=True)]
+        options: dict[str, int] = {}
+        if kind == "PAD":
+            around = random.integers(0, 3, (len(shape), 2))
+            around[0] = 0
+            lists, out = [around], tuple(int(n) for n in np.array(shape) + around.sum(axis=1))
+        elif kind == "TRANSPOSE":
+            order = random.permutation(len(shape))
+            lists, out = [order], tuple(shape[a] for a in order)
+        elif kind == "SLICE":
+            lists, out = [begin, size], tuple(size)
+        else:
+            jump = [int(random.integers(1, 3)) for _ in shape]
+            end = [b + s for b, s in zip(begin, size, strict=True)]
+            lists, out = [begin, end, jump], tuple(-(-s // j) for s, j in zip(size, jump, strict=True))
+            options = dict.fromkeys(("begin_mask", "end_mask", "shrink_axis_mask"), 0)
+        arrays = [np.array(part, "<i4") for part in lists]
+        constants = tuple(graph.tensor(Tensor("k", a.shape, "int32", None, a)) for a in arrays)
+        result = graph.result(out, graph.tensors[source].quant)
+        graph.op(kind, (source, *constants), (result,), **options)
+        return graph.finish(result)
+
+    return make
+
+
 def reshape(random: Random, dtype: str) -> Graph:
     graph = Builder(random, dtype)
     source = graph.value((1, 6))
@@ -223,6 +271,7 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("SOFTMAX", "int8"): unary("SOFTMAX", _fixed(-128, 8), beta=1.0),
     ("RELU", "int8"): unary("RELU"),
     ("RELU6", "int8"): unary("RELU6"),
+    ("RELU_N1_TO_1", "int8"): unary("RELU_N1_TO_1"),
     ("LEAKY_RELU", "int8"): unary("LEAKY_RELU", alpha=0.3),
     ("ELU", "int8"): unary("ELU"),
     ("GELU", "int8"): unary("GELU"),
@@ -235,4 +284,10 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("CONCATENATION", "int16"): concatenation,
     ("CONCATENATION", "float32"): concatenation,
     ("RESHAPE", "int8"): reshape,
+    ("MEAN", "int8"): mean,
+    **{
+        (k, d): movement(k)
+        for k in ("PAD", "TRANSPOSE", "SLICE", "STRIDED_SLICE")
+        for d in ("int8", "int16", "float32")
+    },
 }

@@ -10,6 +10,8 @@ from edgekit.lowering.context import Context, Refused
 from edgekit.lowering.conversion import dequantize, quantize
 from edgekit.lowering.dense import fully_connected
 from edgekit.lowering.elementwise import binary
+from edgekit.lowering.movement import pad, slice_box, strided_slice, transpose
+from edgekit.lowering.reduction import mean
 from edgekit.lowering.shape import concatenation, reshape
 from edgekit.lowering.unary import softmax, unary
 from edgekit.lowering.window import conv_2d, depthwise_conv_2d, pool_2d
@@ -41,6 +43,11 @@ LOWERINGS: Mapping[str, Callable[[Context, Op], None]] = {
     "SQUEEZE": reshape,
     "EXPAND_DIMS": reshape,
     "CONCATENATION": concatenation,
+    "MEAN": mean,
+    "PAD": pad,
+    "TRANSPOSE": transpose,
+    "SLICE": slice_box,
+    "STRIDED_SLICE": strided_slice,
 }
 
 

@@ -12,23 +12,9 @@ from edgekit.lowering.requantization import integer_bounds, output_scales, quant
 
 _TILE = 4  # pixels that conv_2d_s8 computes at once
 #: The fields of every operator with a window, as wasm/kernels/window.h reads them.
-_WINDOW = tuple(
-    [
-        "batch",
-        "height",
-        "width",
-        "channels",
-        "out_height",
-        "out_width",
-        "rows",
-        "columns",
-        "stride_y",
-        "stride_x",
-        "dilation_y",
-        "dilation_x",
-        "top",
-        "left",
-    ]
+_WINDOW = (
+    *("batch", "height", "width", "channels", "out_height", "out_width", "rows", "columns"),
+    *("stride_y", "stride_x", "dilation_y", "dilation_x", "top", "left"),
 )
 
 
@@ -56,12 +42,13 @@ def depthwise_conv_2d(context: Context, op: Op) -> None:
     if units % window["channels"]:
         raise Refused(f"its {units} filters are no multiple of the {window['channels']} channels")
     taps = weights.reshape(rows * columns, units).T
+    count = aligned(rows * columns, 2)
     context.step(
         "depthwise_conv_2d_s8",
         **_layer(context, op, taps.sum(axis=1, dtype=np.int64), units),
         **window,
         weights=context.constant(_pack_taps(taps)),
-        scratch=context.scratch(2 * BLOCK_UNITS * aligned(rows * columns, 2)),
+        scratch=context.scratch(8 * count + aligned(window["channels"]) + 2 * BLOCK_UNITS * count),
         multiplier=units // window["channels"],
     )
 

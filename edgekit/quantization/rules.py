@@ -54,6 +54,11 @@ RULES: Mapping[str, Rule] = {
     "AVERAGE_POOL_2D": Rule("same"),
     "MAX_POOL_2D": Rule("same"),
     "CONCATENATION": Rule("shared", "int16"),
+    "MEAN": Rule(),
+    "PAD": Rule("same", "int16"),
+    "TRANSPOSE": Rule("same", "int16"),
+    "SLICE": Rule("same", "int16"),
+    "STRIDED_SLICE": Rule("same", "int16"),
 }
 
 #: The output parameters that TFLite's kernels insist on.

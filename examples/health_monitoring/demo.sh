@@ -13,5 +13,5 @@ run edgekit verify bundle/
 if [ "${DEMO_SERVE:-1}" = 0 ]; then
     run edgekit serve bundle/ --port 0 --check
 else
-    run edgekit serve bundle/ --port "${DEMO_PORT:-8000}"
+    run edgekit serve bundle/
 fi

@@ -13,6 +13,17 @@ export function formatNumber(value) {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+/** A name as a heading: without underscores, and with a capital where its first word has none of its own ("pH", "s1"). */
+export function heading(name) {
+  return name.replaceAll('_', ' ').replace(/^[a-z](?=[a-z]* |[a-z]+(?![A-Za-z0-9]))/, (letter) => letter.toUpperCase());
+}
+
+/** A message with a capital and a full stop; a path at its beginning stays as it is. */
+export function sentence(message) {
+  const isPath = /^\S*[./]/.test(message);
+  return `${isPath ? message[0] : message[0].toUpperCase()}${message.slice(1)}.`;
+}
+
 function namedForm(container, features, onChange) {
   const fields = features.map((feature, i) => {
     const field = feature.categories?.length && feature.kind === 'category' ? selectField(feature, `f${i}`) : numberField(feature, `f${i}`, onChange);
@@ -39,7 +50,7 @@ function numberField(feature, id, onChange) {
   const snap = (value) => Math.min(Math.max(Number((Math.round(value / step) * step).toPrecision(12)), low), high);
   const { element, control: number, showError } = frame(feature, id, make('input', { type: 'number', step: 'any', inputMode: 'decimal', autocomplete: 'off', required: true }));
   const slider = make('input', { type: 'range', min: low, max: high, step: 'any' });
-  slider.setAttribute('aria-label', `${feature.name}, slider`);
+  slider.setAttribute('aria-label', `${heading(feature.name)}, slider`);
   slider.setAttribute('aria-describedby', `${id}-range`);
   element.querySelector('.hint').before(slider);
 
@@ -99,7 +110,7 @@ function selectField(feature, id) {
 /** The parts that every field has: label with unit, control, the range, and room for an error. */
 function frame(feature, id, control) {
   const element = make('div', { className: 'field' });
-  const label = make('label', { htmlFor: id, textContent: feature.name.replaceAll('_', ' ') });
+  const label = make('label', { htmlFor: id, textContent: heading(feature.name) });
   if (feature.unit) label.append(' ', make('span', { className: 'unit', textContent: feature.unit }));
   const hint = make('p', { className: 'hint' });
   const ends = make('span', { className: 'ends', id: `${id}-range` });
@@ -139,7 +150,7 @@ function flatForm(container, count, onChange) {
       return words.length ? words.map(Number) : new Array(count).fill(0);
     },
     show(problems) {
-      error.textContent = problems[0]?.message ?? '';
+      error.textContent = problems.length ? sentence(problems[0].message) : '';
       element.classList.toggle('wrong', problems.length > 0);
       box.setAttribute('aria-invalid', String(problems.length > 0));
     },

@@ -1,5 +1,5 @@
 /** The demo page: a form made from the manifest, and the prediction as it is filled in. */
-import { createForm, formatNumber } from './form.js';
+import { createForm, formatNumber, heading, sentence } from './form.js';
 import { keepOffline } from './offline.js';
 
 const NAMES = { wasm: 'WebAssembly', tfjs: 'TensorFlow.js' };
@@ -64,7 +64,7 @@ function take(next) {
 }
 
 function build({ manifest, target: chosen }) {
-  const name = manifest.name.replaceAll('_', ' ');
+  const name = heading(manifest.name);
   document.title = name;
   text('name', name);
   text('version', `${manifest.version} (${manifest.id.slice(0, 8)})`);
@@ -145,7 +145,7 @@ function show(result) {
     data.value = typeof value === 'number' ? value : Array.from(value.slice(0, 8)).join(' ');
   });
   $('results').classList.remove('old');
-  text('note', '');
+  note('');
   announce(entries.slice(0, 3).map(([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : several(value)} ${units.get(name) ?? ''}`).join(', '));
 }
 
@@ -154,14 +154,14 @@ function makeResults(entries, units) {
   const isOne = entries.length === 1 && typeof entries[0][1] === 'number';
   $('results').replaceChildren(...entries.map(([name]) => {
     const line = Object.assign(document.createElement('p'), { className: isOne ? 'value' : 'line' });
-    const label = Object.assign(document.createElement('span'), { className: 'name', textContent: name.replaceAll('_', ' ') });
+    const label = Object.assign(document.createElement('span'), { className: 'name', textContent: heading(name) });
     const unit = Object.assign(document.createElement('span'), { className: 'unit', textContent: units.get(name) ?? '' });
     line.append(...(isOne ? [] : [label]), document.createElement('data'), ' ', unit);
     return line;
   }));
   $('results').dataset.made = 'yes';
   $('results').classList.toggle('list', !isOne);
-  if (isOne) text('result-title', entries[0][0].replaceAll('_', ' '));
+  if (isOne) text('result-title', heading(entries[0][0]));
 }
 
 function several(values) {
@@ -171,8 +171,16 @@ function several(values) {
 
 function showProblems(problems) {
   $('results').classList.add('old');
-  text('note', problems.length > 1 ? `${problems.length} values to correct` : '1 value to correct');
+  const [{ field }] = problems;
+  const what = problems.length > 1 ? `${problems.length} values` : field?.replaceAll('_', ' ') ?? 'the numbers';
+  note(`Correct ${what}`, true);
   announce(problems[0].message);
+}
+
+/** Say something in the place of the prediction; nothing when there is one. */
+function note(message, isWrong = false) {
+  text('note', message);
+  $('note').classList.toggle('wrong', isWrong);
 }
 
 function announce(message) {
@@ -180,10 +188,10 @@ function announce(message) {
   quiet = setTimeout(() => text('announcer', message), QUIET_MS);
 }
 
-function state(name, note) {
+function state(name, message) {
   document.documentElement.dataset.state = name;
-  text('note', note);
-  if (note) $('results').classList.add('old');
+  note(message);
+  if (message) $('results').classList.add('old');
 }
 
 function fail(error) {
@@ -201,7 +209,7 @@ function showProgress({ loaded, total }) {
 function describeTarget() {
   const { parity, bound } = model.manifest.targets[model.target];
   const unit = model.manifest.results[0]?.unit ?? '';
-  text('parity', parity === 'exact' ? 'equals the int8 model bit for bit' : `within ${Number(bound.toPrecision(3))} ${unit} of the float model`.replace('  ', ' '));
+  text('parity', parity === 'exact' ? 'same bits as int8 TFLite' : `within ${Number(bound.toPrecision(3))} ${unit} of float`.replace('  ', ' '));
   for (const radio of $('targets').querySelectorAll('input')) radio.checked = radio.value === model.target;
   $('progress').value = 0;
   text('bytes', '\u00a0');
@@ -209,7 +217,7 @@ function describeTarget() {
 
 /** What int8 changed, where the manifest tells: the difference of the outputs, and the task's metric for both. */
 function describeQuantization({ metric, float_value: float, quantized_value: int8, rms_difference: rms }, unit) {
-  text('int8', Number.isFinite(rms) ? `${formatNumber(rms)} ${unit} rms`.replace('  ', ' ') : 'not recorded');
+  text('int8', Number.isFinite(rms) ? `${Number(rms.toPrecision(3))} ${unit} rms`.replace('  ', ' ') : 'not recorded');
   const isKnown = typeof metric === 'string' && Number.isFinite(float) && Number.isFinite(int8);
   text('metric-name', `${isKnown ? metric.replace('rmse', 'RMSE') : 'Metric'}, int8 / float`);
   text('metric', isKnown ? `${formatNumber(int8)} / ${formatNumber(float)}` : 'not recorded');
@@ -222,12 +230,6 @@ function duration(milliseconds) {
 
 function kilobytes(bytes) {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
-}
-
-/** A message with a capital and a full stop; a path at its beginning stays as it is. */
-function sentence(message) {
-  const isPath = /^\S*[./]/.test(message);
-  return `${isPath ? message[0] : message[0].toUpperCase()}${message.slice(1)}.`;
 }
 
 $('form').addEventListener('submit', (event) => event.preventDefault());

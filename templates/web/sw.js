@@ -59,10 +59,10 @@ async function modelFile(event, url) {
   const entry = entries(await newest(cache)).get(url);
   if (!entry) return fetch(request);
   const key = keyOf(url, entry);
-  const kept = request.cache === 'reload' ? undefined : await cache.match(key, { ignoreVary: true });
-  if (kept) return kept;
-  const response = await fetch(request);
-  if (response.status === 200) event.waitUntil(store(cache, key, response.clone(), entry).catch(() => {}));
+  const kept = await cache.match(key, { ignoreVary: true });
+  if (kept && request.cache !== 'reload') return kept;
+  const response = await fromNetwork(request, kept);
+  if (response !== kept && response.status === 200) event.waitUntil(store(cache, key, response.clone(), entry).catch(() => {}));
   return response;
 }
 

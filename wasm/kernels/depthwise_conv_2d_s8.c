@@ -5,7 +5,20 @@
  * c / multiplier. Arithmetic as conv_2d_s8.
  *
  * weights: [output channels / 8][taps / 2][8][2] int8, taps padded to an even number, channels to a multiple of 8,
- * with zeros. scratch: the taps of 8 output channels, widened to int16: [taps / 2][8][2], padding taps 0. */
+ * with zeros. scratch: 8 bytes for the address of each tap, then the padding's zero point for every channel, then
+ * the taps of 8 output channels widened to int16, [taps / 2][8][2]. */
+
+typedef struct {
+    const int8_t **taps; /* where each tap's channels lie */
+    int8_t *padding;     /* channels of a tap outside the image */
+    int16_t *wide;
+} parts;
+
+static parts parts_of(void *scratch, uint32_t taps, uint32_t channels) {
+    uint8_t *at = scratch;
+    parts p = {(const int8_t **)at, (int8_t *)at + 8 * taps, (int16_t *)(at + 8 * taps + (channels + 15) / 16 * 16)};
+    return p;
+}
 
 int depthwise_conv_2d_s8_check(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
     const ek_window window = EK_WINDOW_OF(op);
@@ -18,15 +31,16 @@ int depthwise_conv_2d_s8_check(const struct depthwise_conv_2d_s8 *op, const ek_m
            ek_inside(model, op->weights, blocks * EK_UNITS * taps, 16) &&
            ek_inside(model, op->bias, blocks * EK_UNITS * 4, 16) &&
            ek_inside(model, op->scale, blocks * EK_UNITS * 4, 16) &&
-           ek_writable(model, op->scratch, taps * EK_UNITS * 2, 16) && op->input_zero >= -128 &&
+           ek_writable(model, op->scratch, 8 * taps + (op->channels + 15) / 16 * 16 + taps * EK_UNITS * 2, 16) &&
+           op->input_zero >= -128 &&
            op->input_zero <= 127 && ek_requantizer_fits(op->output_zero, op->low, op->high);
 }
 
 /* Places a tap's values of 8 output channels from `first` at every second int16. */
-static void spread(const int8_t *tap, int32_t first, int32_t units, int32_t multiplier, int16_t zero, int16_t *to) {
+static void spread(const int8_t *tap, int32_t first, int32_t units, int32_t multiplier, int16_t *to) {
     for (int32_t u = 0; u < EK_UNITS; u++) {
         int32_t unit = first + u < units ? first + u : units - 1;
-        to[EK_PAIR * u] = tap ? tap[multiplier == 1 ? unit : unit / multiplier] : zero;
+        to[EK_PAIR * u] = tap[multiplier == 1 ? unit : unit / multiplier];
     }
 }
 
@@ -52,25 +66,57 @@ static void block(const int16_t *wide, int32_t pairs, const int8_t *weights, con
 #endif
 }
 
+#ifdef __wasm_simd128__
+/* Whole blocks of 8 channels where each has one filter: reads the taps where they lie. Returns the first channel left. */
+static int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *weights, const int32_t *bias,
+                      int32_t channels, const ek_requantizer *requantizer, int8_t *to) {
+    int32_t first = 0;
+    for (; first + EK_UNITS <= channels; first += EK_UNITS) {
+        v128_t low = wasm_v128_load(bias + first), high = wasm_v128_load(bias + first + 4);
+        for (int32_t p = 0; p < pairs; p++, weights += EK_UNITS * EK_PAIR) {
+            v128_t a = wasm_i16x8_load8x8(taps[2 * p] + first), b = wasm_i16x8_load8x8(taps[2 * p + 1] + first);
+            v128_t w = wasm_v128_load(weights);
+            v128_t ab_low = wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+            v128_t ab_high = wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+            low = wasm_i32x4_add(low, wasm_i32x4_dot_i16x8(ab_low, wasm_i16x8_extend_low_i8x16(w)));
+            high = wasm_i32x4_add(high, wasm_i32x4_dot_i16x8(ab_high, wasm_i16x8_extend_high_i8x16(w)));
+        }
+        ek_store(low, high, requantizer, first, channels, to);
+    }
+    return first;
+}
+#else
+static int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *weights, const int32_t *bias,
+                      int32_t channels, const ek_requantizer *requantizer, int8_t *to) {
+    (void)taps, (void)pairs, (void)weights, (void)bias, (void)channels, (void)requantizer, (void)to;
+    return 0;
+}
+#endif
+
 void depthwise_conv_2d_s8(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
     const ek_window window = EK_WINDOW_OF(op);
     const int8_t *input = ek_value(model, op->input), *weights = ek_value(model, op->weights);
     const int32_t *bias = ek_value(model, op->bias);
     const ek_requantizer requantizer = {ek_value(model, op->scale), op->low, op->high, op->output_zero};
     int8_t *output = ek_output(model, op->output);
-    int16_t *wide = ek_output(model, op->scratch);
     const int32_t taps = op->rows * op->columns, pairs = ek_round_up(taps, EK_PAIR) / EK_PAIR;
     const int32_t units = op->channels * op->multiplier, pixels = (int32_t)ek_window_pixels(&window);
-    for (int32_t i = 0; i < pairs * EK_PAIR * EK_UNITS; i++) wide[i] = 0;
+    const parts part = parts_of(ek_output(model, op->scratch), (uint32_t)pairs * EK_PAIR, (uint32_t)op->channels);
+    for (int32_t c = 0; c < op->channels; c++) part.padding[c] = (int8_t)op->input_zero;
+    part.taps[pairs * EK_PAIR - 1] = part.padding; /* an odd number of taps: its weights are 0 */
     for (int32_t pixel = 0; pixel < pixels; pixel++, output += units) {
         const ek_place place = ek_place_of(&window, input, pixel);
-        for (int32_t first = 0; first < units; first += EK_UNITS) {
-            for (int32_t t = 0; t < taps; t++) {
-                const int8_t *tap = ek_tap(&window, &place, t / op->columns, t % op->columns);
-                int16_t *to = wide + t / EK_PAIR * EK_UNITS * EK_PAIR + t % EK_PAIR;
-                spread(tap, first, units, op->multiplier, (int16_t)op->input_zero, to);
+        for (int32_t row = 0, t = 0; row < op->rows; row++)
+            for (int32_t column = 0; column < op->columns; column++, t++) {
+                const int8_t *tap = ek_tap(&window, &place, row, column);
+                part.taps[t] = tap ? tap : part.padding;
             }
-            block(wide, pairs, weights + (uint32_t)first * pairs * EK_PAIR, bias, first, units, &requantizer, output);
+        int32_t first = op->multiplier == 1 ? blocks(part.taps, pairs, weights, bias, units, &requantizer, output) : 0;
+        for (; first < units; first += EK_UNITS) {
+            for (int32_t t = 0; t < pairs * EK_PAIR; t++)
+                spread(part.taps[t], first, units, op->multiplier,
+                       part.wide + t / EK_PAIR * EK_UNITS * EK_PAIR + t % EK_PAIR);
+            block(part.wide, pairs, weights + (uint32_t)first * pairs * EK_PAIR, bias, first, units, &requantizer, output);
         }
     }
 }
