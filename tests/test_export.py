@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -138,11 +139,14 @@ def test_export_says_what_is_wrong(
 def test_a_budget_that_does_not_hold_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "edgekit.toml").write_text('[budgets]\nmax_drop = "0.0000001%"\n[recipe]\nmode = "int8"\n')
     base = ["--data", str(rows(tmp_path)), "--config", str(tmp_path / "edgekit.toml"), "--to", "tflite", "--json"]
-    code = main(["export", str(tflite_with_exp(tmp_path)), "--out", str(tmp_path / "b"), *base])
+    code = main(["export", str(tflite_with_exp(tmp_path)), "--out", str(tmp_path / "b"), "--zip", *base])
     answer = json.loads(capsys.readouterr().out)
     assert code == 1
     assert answer["quantization"]["holds"] is False
     assert open_bundle(tmp_path / "b").manifest.id == answer["id"]
+    with ZipFile(tmp_path / "b.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert open_bundle(tmp_path / "unpacked").manifest.id == answer["id"]
 
 
 def test_two_inputs_reach_every_target(tmp_path_factory: pytest.TempPathFactory, browser: object) -> None:

@@ -12,6 +12,7 @@ from edgekit.config import find_config
 from edgekit.export import Exported, Request, export
 from edgekit.plain import plain
 from edgekit.report import sizes
+from edgekit.store import zip_bundle
 from edgekit.targets import TARGETS
 
 
@@ -27,16 +28,26 @@ from edgekit.targets import TARGETS
 @click.option(
     "--out", type=PATH, required=True, metavar="BUNDLE", help="The folder to write; an old bundle is replaced."
 )
+@click.option("--zip", "as_zip", is_flag=True, help="Write BUNDLE.zip too; equal bundles give equal bytes.")
 @config_option
 @json_option
 def command(
-    model: Path, data: Path, evaluation: Path | None, targets: str, out: Path, config_file: Path | None, as_json: bool
+    model: Path,
+    data: Path,
+    evaluation: Path | None,
+    targets: str,
+    out: Path,
+    as_zip: bool,
+    config_file: Path | None,
+    as_json: bool,
 ) -> int:
     """Quantize a model and write a bundle for its targets."""
     names = tuple(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
     request = Request(model, data, out, names, evaluation)
     with progress_bar() as progress:
         done = export(request, find_config(config_file), progress)
+    if as_zip:
+        zip_bundle(done.bundle, out.with_name(f"{out.name}.zip"))
     manifest, quantized = done.bundle.manifest, done.quantized
     if as_json:
         emit_json(
