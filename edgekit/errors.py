@@ -13,6 +13,10 @@ class CheckFailed(EdgekitError):
     exit_code = 1
 
 
+class UnfitBuild(CheckFailed):
+    """A build of the engine that this device would never choose: a probe of values says that it computes wrongly."""
+
+
 class InputError(EdgekitError):
     """Bad input or usage: a file, a key, a shape, a value."""
 

@@ -30,6 +30,9 @@ def read(cls: type[T], plain: Any, where: str) -> T:
         if name in plain:
             values[name] = _convert(hints[name], plain[name], f"{where}: {name}")
         elif spec.default is MISSING and spec.default_factory is MISSING:
+            if type(None) in get_args(hints[name]):  # `plain` leaves None out
+                values[name] = None
+                continue
             raise InputError(f"{where}: the key {name!r} is missing")
     return cls(**values)
 

@@ -20,7 +20,7 @@ from edgekit.errors import InputError
 from edgekit.golden import Golden
 from edgekit.manifest import Manifest, Output, TargetEntry
 from edgekit.store import Bundle
-from edgekit.verify import FAIL, NOT_RUN, PASS, Check, Report, read_golden
+from edgekit.verify import FAIL, NOT_RUN, PASS, UNFIT, Check, Report, read_golden
 
 try:
     import brotli
@@ -113,8 +113,10 @@ def _brotli(data: bytes) -> int:
 
 
 def _verdict(report: Report) -> tuple[str, str]:
-    counts = {status: sum(c.status == status for c in report.checks) for status in (PASS, FAIL, NOT_RUN)}
+    counts = {status: sum(c.status == status for c in report.checks) for status in (PASS, FAIL, NOT_RUN, UNFIT)}
     said = [f"{counts[PASS]} passed", f"{counts[FAIL]} failed", f"{counts[NOT_RUN]} not run"]
+    if counts[UNFIT]:
+        said.append(f"{counts[UNFIT]} not for this device")
     if counts[FAIL]:
         return "fail", f"Failed: {', '.join(said)}"
     if not counts[PASS]:

@@ -1,6 +1,6 @@
 """Run the golden rows through every target of a bundle in its real runtime, and judge the answers.
 
-Every target and build gets a row in the report for each runtime that can run it: pass, fail or "not run".
+Every target and build gets a row in the report for each runtime that can run it: pass, fail, "not run", or "unfit".
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from edgekit.runtimes import chromium, litert, node
 from edgekit.runtimes.answer import Answer
 from edgekit.store import Bundle
 
-PASS, FAIL, NOT_RUN = "pass", "fail", "not run"
+#: unfit: a build that no device like this one would choose, so that nothing is missing where it does not run.
+PASS, FAIL, NOT_RUN, UNFIT = "pass", "fail", "not run", "unfit"
 REQUIRE = ("none", "all")
 
 #: Which runtimes can run a target; each of them is a check of its own.
@@ -91,7 +92,8 @@ class Report:
 def exit_code(report: Report, require: str = "none") -> int:
     """Return 1 if a check failed, 3 if what is required was not run, else 0.
 
-    "none" requires that at least one check ran; "all" that every row of the table did.
+    "none" requires that at least one check ran; "all" that every row of the table did, but for builds that do not
+    fit this device.
     """
     found = [check.status for check in report.checks]
     if FAIL in found:
@@ -154,6 +156,8 @@ def judge(answer: Answer, entry: TargetEntry, golden: Golden) -> Check:
     check = Check(answer.target, answer.build, answer.runtime, FAIL, len(golden), answer.error, seconds=answer.seconds)
     if answer.not_run:
         return replace(check, status=NOT_RUN, rows=0, detail=answer.not_run)
+    if answer.unfit:
+        return replace(check, status=UNFIT, rows=0, detail=answer.unfit)
     if answer.outputs is None:
         return check
     if answer.outputs.shape != golden.float.shape:

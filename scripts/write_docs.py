@@ -30,9 +30,11 @@ from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED  # noqa: E402
 from edgekit.formats.tflite_schema import OP_SCHEMAS  # noqa: E402
 from edgekit.graph import Graph  # noqa: E402
 from edgekit.lowering import LOWERINGS, Lowered, lower  # noqa: E402
+from edgekit.plain import read  # noqa: E402
 from edgekit.quantization.rules import RULES  # noqa: E402
-from edgekit.report import sizes  # noqa: E402
 from edgekit.store import open_bundle  # noqa: E402
+from edgekit.verdicts import verdicts  # noqa: E402
+from edgekit.verify import Report  # noqa: E402
 
 HEAD = "<!-- Written by scripts/write_docs.py; change the code it reads, then run it again. -->\n"
 RESULTS = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.DOTALL)
@@ -254,18 +256,12 @@ def shown(value: Any, source: str | None) -> str:
 def results(folder: Path) -> str:
     """Return the README's table of verdicts, from what `edgekit verify` wrote."""
     bundle = open_bundle(folder / "bundle")
-    report = json.loads((folder / "bundle.report.json").read_text(encoding="utf-8"))
-    if report["bundle_id"] != bundle.manifest.id:
+    plain = json.loads((folder / "bundle.report.json").read_text(encoding="utf-8"))
+    report = read(Report, {key: value for key, value in plain.items() if key != "ok"}, "bundle.report.json")
+    if report.bundle_id != bundle.manifest.id:
         raise SystemExit("the report is about another bundle; run edgekit verify again")
-    unit = bundle.manifest.results[0].unit
-    text = header("target", "bytes", "brotli", f"rms error [{unit}]", f"max error [{unit}]", "parity", "where")
-    for size in sizes(bundle):
-        checks = [c for c in report["checks"] if c["target"] == size.target]
-        where = ", ".join(c["runtime"] + (f" ({c['build']})" if "build" in c else "") for c in checks)
-        errors_ = [f"{max(c[key] for c in checks):.4g}" for key in ("rmse", "max_error")]
-        (verdict,) = {f"{c['status']}: {c['detail']}" for c in checks}
-        text += row(size.target, f"{size.raw:,}", f"{size.brotli:,}", *errors_, verdict, where)
-    return text
+    columns, rows = verdicts(report, bundle)
+    return header(*columns) + "".join(row(*cells) for cells in rows)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -15,9 +15,10 @@ from edgekit.graph import Graph
 from edgekit.lowering import LOWERINGS, Lowered, lower
 from edgekit.plan import Plan, Step
 from edgekit.runtimes.litert import Interpreter
-from edgekit.targets.wasm import BUILDS
 
 GRAPHS, ROWS = 25, 12
+#: The relaxed build depends on the processor; test_builds.py holds it where its probe accepts it.
+BUILDS = ("simd", "scalar")
 
 
 def rows_for(graph: Graph, random: np.random.Generator) -> np.ndarray:

@@ -61,17 +61,20 @@ def report(bundle: Bundle, browser: object) -> Report:
 
 
 def test_every_target_holds_in_its_real_runtime(report: Report) -> None:
-    assert [(c.target, c.build, c.runtime.split()[0]) for c in report.checks] == [
+    assert [(c.target, c.build, c.runtime.split()[0].lower()) for c in report.checks] == [
         ("tflite", None, "ai-edge-litert"),
-        ("tfjs", None, "Chromium"),
-        ("wasm", "simd", "Chromium"),
+        ("tfjs", None, "chromium"),
+        ("wasm", "relaxed", "chromium"),
+        ("wasm", "relaxed", "node"),
+        ("wasm", "simd", "chromium"),
         ("wasm", "simd", "node"),
-        ("wasm", "scalar", "Chromium"),
+        ("wasm", "scalar", "chromium"),
         ("wasm", "scalar", "node"),
     ]
-    assert {c.status for c in report.checks} == {"pass"}
+    assert {c.status for c in report.checks if c.build != "relaxed"} == {"pass"}
+    assert {c.status for c in report.checks} <= {"pass", "unfit"}  # the relaxed build needs AVX-VNNI, or the like
     assert exit_code(report, "all") == 0
-    assert all(c.differing == 0 for c in report.checks if c.target != "tfjs")
+    assert all(c.differing == 0 for c in report.checks if c.target != "tfjs" and c.status == "pass")
 
 
 def test_inputs_at_the_ends_of_their_ranges_do_not_saturate(report: Report) -> None:

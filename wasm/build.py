@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BUILDS = {
+    "relaxed": ["-mcpu=generic+bulk_memory+simd128+relaxed_simd", "-msimd128", "-mrelaxed-simd"],
     "simd": ["-mcpu=generic+bulk_memory+simd128", "-msimd128"],
     "scalar": ["-mcpu=mvp"],
 }

@@ -9,7 +9,8 @@ from edgekit.graph import Array, Op
 from edgekit.lowering.context import Context, Refused
 from edgekit.lowering.requantization import integer_bounds, output_scales, quant_of, scale_and_zero
 
-BLOCK_UNITS, BLOCK_INPUTS = 8, 4  # see wasm/kernels/dot_s8.h
+#: Of wasm/kernels/dot_s8.h: units and inputs of a block, and what makes every value non-negative.
+BLOCK_UNITS, BLOCK_INPUTS, VALUE_OFFSET = 8, 4, 128
 
 
 def fully_connected(context: Context, op: Op) -> None:
@@ -57,7 +58,7 @@ def _int8(context: Context, op: Op, weights: Array, bias: Array) -> None:
     (_, input_zero), (_, output_zero) = scale_and_zero(source), scale_and_zero(output)
     units, inputs = weights.shape
     scale = output_scales(source, quant_of(context.tensor(op.inputs[1])), output)
-    folded = (bias - input_zero * weights.astype(np.int64).sum(axis=1)).astype(np.int32)
+    folded = (bias - (input_zero + VALUE_OFFSET) * weights.astype(np.int64).sum(axis=1)).astype(np.int32)
     low, high = integer_bounds(op, output)
     context.step(
         "fully_connected_s8",

@@ -7,10 +7,19 @@ import numpy as np
 from edgekit.arena import aligned
 from edgekit.graph import Array, Op, Tensor
 from edgekit.lowering.context import Context, Field, Refused
-from edgekit.lowering.dense import BLOCK_INPUTS, BLOCK_UNITS, constant_bias, int8_weights, pack_weights, padded
+from edgekit.lowering.dense import (
+    BLOCK_INPUTS,
+    BLOCK_UNITS,
+    VALUE_OFFSET,
+    constant_bias,
+    int8_weights,
+    pack_weights,
+    padded,
+)
 from edgekit.lowering.requantization import integer_bounds, output_scales, quant_of, scale_and_zero
 
 _TILE = 4  # pixels that conv_2d_s8 computes at once
+_MAX_TAPS = 128  # of depthwise_conv_2d_s8
 #: The fields of every operator with a window, as wasm/kernels/window.h reads them.
 _WINDOW = (
     *("batch", "height", "width", "channels", "out_height", "out_width", "rows", "columns"),
@@ -27,7 +36,7 @@ def conv_2d(context: Context, op: Op) -> None:
     flat = weights.reshape(units, -1)
     context.step(
         "conv_2d_s8",
-        **_layer(context, op, flat.sum(axis=1, dtype=np.int64), units),
+        **_layer(context, op, flat.sum(axis=1, dtype=np.int64), VALUE_OFFSET),
         **window,
         weights=context.constant(pack_weights(flat)),
         scratch=context.scratch(2 * _TILE * aligned(flat.shape[1], BLOCK_INPUTS)),
@@ -43,12 +52,14 @@ def depthwise_conv_2d(context: Context, op: Op) -> None:
         raise Refused(f"its {units} filters are no multiple of the {window['channels']} channels")
     taps = weights.reshape(rows * columns, units).T
     count = aligned(rows * columns, 2)
+    if count > _MAX_TAPS:
+        raise Refused(f"its window of {rows} x {columns} has more than {_MAX_TAPS} taps")
     context.step(
         "depthwise_conv_2d_s8",
-        **_layer(context, op, taps.sum(axis=1, dtype=np.int64), units),
+        **_layer(context, op, taps.sum(axis=1, dtype=np.int64), 0),
         **window,
         weights=context.constant(_pack_taps(taps)),
-        scratch=context.scratch(8 * count + aligned(window["channels"]) + 2 * BLOCK_UNITS * count),
+        scratch=context.scratch(aligned(window["channels"]) + 2 * BLOCK_UNITS * count),
         multiplier=units // window["channels"],
     )
 
@@ -72,15 +83,20 @@ def _pack_taps(taps: Array) -> Array:
     return filled.reshape(-1, BLOCK_UNITS, filled.shape[1] // 2, 2).transpose(0, 2, 1, 3)
 
 
-def _layer(context: Context, op: Op, sums: Array, units: int) -> dict[str, Field]:
-    """Return the fields that every layer with int8 weights has; `sums` of each unit's weights fold the zero point."""
+def _layer(context: Context, op: Op, sums: Array, offset: int) -> dict[str, Field]:
+    """Return the fields that every layer with int8 weights has.
+
+    The bias takes back what the kernel does not subtract from each value: its zero point, and the offset that it
+    adds, times the `sums` of each unit's weights.
+    """
+    units = len(sums)
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
     if not source.dtype == output.dtype == "int8":
         raise Refused(f"it computes {output.dtype} from {source.dtype}")
     (_, input_zero), (_, output_zero) = scale_and_zero(source), scale_and_zero(output)
     scale = output_scales(source, quant_of(context.tensor(op.inputs[1])), output)
     low, high = integer_bounds(op, output)
-    bias = constant_bias(context, op, units) - input_zero * sums
+    bias = constant_bias(context, op, units) - (input_zero + offset) * sums
     return {
         "input": context.value(op.inputs[0]),
         "output": context.output(op),

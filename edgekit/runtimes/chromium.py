@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.assets import asset
-from edgekit.errors import CheckFailed, NotAvailable, missing_extra
+from edgekit.errors import CheckFailed, NotAvailable, UnfitBuild, missing_extra
 from edgekit.runtimes.answer import Answer
 from edgekit.server import Server, site
 from edgekit.store import Bundle
@@ -51,9 +51,13 @@ _LAUNCH_SECONDS = 60
 class Browser:
     """One running browser; every page opened in it is fresh and forgets everything when it closes."""
 
-    def __init__(self, timeout: float = 120.0) -> None:
-        """Prepare; `timeout` is how many seconds a page may take to load, and for each chunk of rows."""
+    def __init__(self, timeout: float = 120.0, flags: Sequence[str] = ()) -> None:
+        """Prepare; `timeout` is how many seconds a page may take to load, and for each chunk of rows.
+
+        `flags` are added to the command line, such as --js-flags=... for V8.
+        """
         self.timeout = timeout
+        self.flags = tuple(flags)
         self._open = ExitStack()
 
     def __enter__(self) -> Browser:
@@ -65,7 +69,7 @@ class Browser:
             program = find(driver)
             self._browser = driver.chromium.launch(
                 executable_path=program,
-                args=[*FLAGS, *(["--no-sandbox"] if _is_root() else [])],
+                args=[*FLAGS, *(["--no-sandbox"] if _is_root() else []), *self.flags],
                 timeout=_LAUNCH_SECONDS * 1000,
             )
             self._open.callback(self._browser.close)
@@ -159,6 +163,8 @@ def run(browser: Browser, bundle: Bundle, rows: Rows, target: str, build: str | 
             outputs, seconds = _run_in(tab, f"{server.url}verify.html", rows, (target, build))
     except PlaywrightError as error:  # the browser itself is gone
         return Answer(target, build, browser.name, error=_first_line(error))
+    except UnfitBuild as error:
+        return Answer(target, build, browser.name, unfit=str(error))
     except CheckFailed as error:
         return Answer(target, build, browser.name, error=str(error))
     return Answer(target, build, browser.name, outputs, seconds)
@@ -169,6 +175,8 @@ def _run_in(tab: Tab, url: str, rows: Rows, what: tuple[str, str | None]) -> tup
         tab.page.goto(url)
         _settle(tab, "ready")
         answer = _predict(tab, rows, *what)
+    except UnfitBuild:
+        raise
     except (PlaywrightError, CheckFailed) as error:
         why = f"no answer within {tab.timeout:g} s" if isinstance(error, PlaywrightTimeout) else _first_line(error)
         raise CheckFailed(f"{why} ({tab.complaint()})" if tab.complaints else why) from None
@@ -188,6 +196,8 @@ def _predict(tab: Tab, rows: Rows, target: str, build: str | None) -> tuple[Rows
         tab.page.evaluate("work => globalThis.edgekitVerify.start(work)", work)
         _settle(tab, "done", "failed")
         result = tab.page.evaluate("() => globalThis.edgekitVerify.result()")
+        if "unfit" in result:
+            raise UnfitBuild(result["unfit"])
         if "error" in result:
             raise CheckFailed(result["error"])
         if build is not None and result["build"] != build:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.assets import asset
-from edgekit.errors import CheckFailed
+from edgekit.errors import CheckFailed, UnfitBuild
 from edgekit.runtimes.answer import Answer
 from edgekit.store import Bundle
 
@@ -20,6 +20,7 @@ Rows = npt.NDArray[np.float32]
 SCRIPT = "wasm/js/verify-node.mjs"
 MISSING = "Node is not installed; install it (apt-get install nodejs)"
 _TARGET = "wasm"
+UNFIT_EXIT = 4  # of verify-node.mjs, where the build does not fit this processor or this Node
 
 
 def run(bundle: Bundle, rows: Rows, build: str | None, timeout: float = 300.0) -> Answer:
@@ -31,7 +32,11 @@ def run(bundle: Bundle, rows: Rows, build: str | None, timeout: float = 300.0) -
         reply = _ask([program, str(asset(SCRIPT)), str(bundle.root.resolve()), build or ""], rows, timeout)
         if reply.get("build") != build:
             raise CheckFailed(f"the build {build} was asked for, {reply.get('build')} ran")
-        return Answer(_TARGET, build, str(reply.get("runtime", "Node")), _table(reply.get("outputs"), len(rows)))
+        return Answer(
+            _TARGET, build, str(reply.get("runtime", "Node")), outputs=_table(reply.get("outputs"), len(rows))
+        )
+    except UnfitBuild as error:
+        return Answer(_TARGET, build, "Node", unfit=str(error))
     except CheckFailed as error:
         return Answer(_TARGET, build, "Node", error=str(error))
 
@@ -44,6 +49,8 @@ def _ask(command: list[str], rows: Rows, timeout: float) -> dict[str, Any]:
         raise CheckFailed(f"no answer within {timeout:g} s") from None
     except OSError as error:
         raise CheckFailed(f"node did not start: {error.strerror}") from None
+    if done.returncode == UNFIT_EXIT:
+        raise UnfitBuild(done.stderr.strip().splitlines()[0][:500])
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         said = next((line for line in lines if "Error" in line), lines[-1] if lines else f"exit code {done.returncode}")

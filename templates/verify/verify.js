@@ -15,7 +15,7 @@ globalThis.edgekitVerify = {
         state.result = await answer(work);
         show('done');
       } catch (error) {
-        state.result = { error: String(error?.message ?? error) };
+        state.result = { [error?.code === 'unfit' ? 'unfit' : 'error']: String(error?.message ?? error) };
         show('failed');
       }
     });

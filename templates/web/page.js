@@ -31,7 +31,7 @@ async function start() {
   times = [];
   batch = 1;
   try {
-    const next = await (await runtime()).load('bundle/', { target: wanted });
+    const next = await (await runtime()).load('bundle/', { target: wanted, cache: false });
     if (turn !== starts) return;
     take(next);
     await next.warmUp({ onProgress: (progress) => turn === starts && showProgress(progress) });

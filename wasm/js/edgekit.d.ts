@@ -2,7 +2,7 @@
 export type Target = 'wasm' | 'tfjs';
 
 /** The builds of the wasm engine. */
-export type Build = 'simd' | 'scalar';
+export type Build = 'relaxed' | 'simd' | 'scalar';
 
 /**
  * What went wrong, for programs:
@@ -16,7 +16,7 @@ export type Build = 'simd' | 'scalar';
  * - `disposed`: the model was disposed
  */
 export type ErrorCode =
-  | 'input' | 'network' | 'http' | 'size' | 'hash' | 'manifest' | 'target' | 'engine' | 'memory' | 'aborted' | 'disposed';
+  | 'input' | 'network' | 'http' | 'size' | 'hash' | 'manifest' | 'target' | 'unfit' | 'engine' | 'memory' | 'aborted' | 'disposed';
 
 /** Every error of this module; `message` is one sentence. */
 export declare class EdgekitError extends Error {
@@ -27,7 +27,11 @@ export declare class EdgekitError extends Error {
   readonly field?: string;
 }
 
-/** Bytes of the model's files together; `file` is the one that the last bytes belong to. */
+/**
+ * Bytes of the model's files together; `file` is the one that the last bytes belong to.
+ * `loaded` only grows: bytes that have to be fetched again (a corrupted file, a broken download that the server cannot
+ * resume) count once, so it rests until they are made up for. What comes from the cache counts too.
+ */
 export interface Progress {
   file: string;
   loaded: number;
@@ -45,6 +49,17 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Told of the download, whenever it happens; `warmUp` can bring its own. */
   onProgress?: (progress: Progress) => void;
+  /**
+   * Keep the model's files in the browser's Cache Storage, under 'edgekit', for the next visit: an update downloads
+   * what changed, and without a network the last complete model of this address loads. Default: true, where there is
+   * one; false for none, as for a page whose service worker does this; or a Cache to use. TensorFlow.js itself is not kept.
+   */
+  cache?: boolean | Pick<Cache, 'match' | 'put' | 'delete' | 'keys'>;
+  /**
+   * After how many ms without a byte a request is given up and made again. Default: 20,000. What fails in passing (no
+   * network, 408, 429, 5xx) is tried four times, a broken download from where it broke.
+   */
+  patience?: number;
 }
 
 export interface WarmUpOptions {
@@ -82,7 +97,10 @@ export interface Model {
   /** The engine build (wasm) or backend (tfjs) that runs; null until the model is loaded. */
   readonly build: string | null;
 
-  /** Fetch and build everything now. Not needed: the first prediction does it. A failed one can be tried again. */
+  /**
+   * Fetch and build everything now. Not needed: the first prediction does it, and runs the first layers while the
+   * next ones are on their way. A failed one can be tried again.
+   */
   warmUp(options?: WarmUpOptions): Promise<void>;
 
   /**

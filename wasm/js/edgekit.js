@@ -1,4 +1,5 @@
 /** edgekit in the browser: `const model = await load('bundle/'); await model.predict({age: 50, ...})`. */
+import { openCache } from './cache.js';
 import { EdgekitError, aborted } from './errors.js';
 import { Features } from './features.js';
 import { openSource } from './fetch.js';
@@ -17,10 +18,11 @@ async function openTfjs(context) {
 }
 
 /** Open a bundle. Only its manifest is fetched now; the rest with the first prediction, or by `warmUp`. */
-export async function load(url, { target, build, fetch, signal, onProgress } = {}) {
-  const source = openSource(url, fetch);
-  const manifest = await fetchManifest(source, signal);
-  return new Model(source, manifest, { target: chooseTarget(manifest, target), build, onProgress });
+export async function load(url, { target, build, fetch, signal, onProgress, cache = true, patience } = {}) {
+  const source = openSource(url, fetch, patience);
+  const kept = openCache(cache, source.root.href);
+  const manifest = await fetchManifest(source, signal, kept?.manifest);
+  return new Model({ ...source, kept: kept?.files(manifest) }, manifest, { target: chooseTarget(manifest, target), build, onProgress });
 }
 
 function chooseTarget({ targets }, wanted) {
@@ -40,6 +42,7 @@ class Model {
   #flat;
   #loading;
   #onProgress;
+  #early = {}; // the first prediction that waits, which runs while the model comes
   #engine = null;
   #isDisposed = false;
 
@@ -66,19 +69,14 @@ class Model {
     this.#requireAlive();
     this.#features.encode(input, this.#flat, outOfRange);
     if (this.#engine) return this.#name(this.#engine.run(this.#flat));
-    // Other calls overwrite the shared input while this one waits, so it keeps its own.
-    const own = this.#flat.slice();
-    const engine = await this.#ready(signal);
-    return this.#name(engine.run(own));
+    return this.#name(await this.#predictEarly(signal));
   }
 
   async predictArray(flat, { signal } = {}) {
     this.#requireAlive();
     this.#features.copy(flat, this.#flat);
     if (this.#engine) return this.#engine.run(this.#flat).slice();
-    const own = this.#flat.slice();
-    const engine = await this.#ready(signal);
-    return engine.run(own).slice();
+    return this.#predictEarly(signal);
   }
 
   check(input, { outOfRange } = {}) {
@@ -91,7 +89,18 @@ class Model {
     this.#engine?.dispose?.();
     this.#engine = null;
     this.#loading.drop(this.#gone());
-    this.#loading = this.#flat = null;
+    this.#loading = this.#flat = this.#early = null;
+  }
+
+  /** Predict from the shared input before the model is here: the first such call as it comes, the others then. */
+  async #predictEarly(signal) {
+    // Other calls overwrite the shared input while this one waits, so it keeps its own.
+    const own = this.#flat.slice();
+    const ready = this.#ready(signal);
+    const early = this.#early; // that of the loading which has begun by now
+    early.input ??= own;
+    const engine = await ready;
+    return early.input === own && early.output ? early.output : engine.run(own).slice();
   }
 
   async #ready(signal, onProgress = this.#onProgress) {
@@ -103,12 +112,14 @@ class Model {
 
   /** Fetch and build the engine; one that nobody waits for any more is thrown away. */
   async #open(context) {
-    const engine = await TARGETS[this.target].open(context);
+    const early = (this.#early = {});
+    const engine = await TARGETS[this.target].open({ ...context, early });
     if (context.signal.aborted) {
       engine.dispose?.();
       throw aborted(this.manifest.name, context.signal);
     }
     this.#engine = engine;
+    context.source.kept?.complete(); // not waited for: it is for the next visit
     return engine;
   }
 

@@ -3,7 +3,8 @@ export class EdgekitError extends Error {
   /**
    * @param {import('./edgekit.d.ts').ErrorCode} code
    * @param {string} message one sentence: what, which, what to do
-   * @param {{file?: string, field?: string, cause?: unknown}} [about]
+   * @param {{file?: string, field?: string, cause?: unknown, retryAfter?: number}} [about] `retryAfter`: trying
+   *   again may help, and in how many ms the server wants that at the earliest (0 when it did not say)
    */
   constructor(code, message, about = {}) {
     super(message, about.cause === undefined ? undefined : { cause: about.cause });
@@ -11,6 +12,7 @@ export class EdgekitError extends Error {
     this.code = code;
     this.file = about.file;
     this.field = about.field;
+    if (about.retryAfter !== undefined) this.retryAfter = about.retryAfter;
   }
 }
 

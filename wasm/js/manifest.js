@@ -1,5 +1,6 @@
 import { EdgekitError } from './errors.js';
-import { readBody, request } from './fetch.js';
+import { readBody, request, room } from './fetch.js';
+import { retry } from './retry.js';
 
 export const SCHEMA_VERSION = 1;
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
@@ -10,12 +11,19 @@ const PATH = /^(?=.{1,200}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(?:\/[A-Za-z0-9_][A-Za-z0
 const SHA256 = /^[0-9a-f]{64}$/;
 const FILE = 'manifest.json';
 
-/** Fetch and check a bundle's manifest; always asks the server whether it is still the newest. */
-export async function fetchManifest(source, signal) {
-  const response = await request(source, FILE, { cache: 'no-cache', signal });
+/**
+ * Fetch and check a bundle's manifest; always asks the server whether it is still the newest.
+ * @param {() => Promise<string | undefined>} [kept] the text to take when the server cannot be reached
+ */
+export async function fetchManifest(source, signal, kept) {
   const tooMany = () => refusal(`is larger than ${MAX_MANIFEST_BYTES} bytes`);
-  const bytes = await readBody(response, MAX_MANIFEST_BYTES, { path: FILE, signal, tooMany });
-  return parseManifest(new TextDecoder().decode(bytes));
+  const text = await retry(async (life) => {
+    const response = await request(source, FILE, { cache: 'no-cache', signal: life.signal });
+    const part = room(MAX_MANIFEST_BYTES, FILE);
+    await readBody(response, part, { path: FILE, ...life, tooMany });
+    return new TextDecoder().decode(part.bytes.subarray(0, part.size));
+  }, { path: FILE, signal, patience: source.patience, instead: kept });
+  return parseManifest(text);
 }
 
 /** Read the text of a manifest; what is wrong is an EdgekitError that names the place. */

@@ -25,8 +25,33 @@ const SIMD_VALUES = [
   [-128.4, -128, 32768],
 ];
 
+// (func (param i32 i32) (result i32)): four products of a and b, summed by the relaxed dot product
+const RELAXED_MODULE = Uint8Array.of(
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00,
+  0x01, 0x07, 0x01, 0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7f, // type (i32 i32) -> i32
+  0x03, 0x02, 0x01, 0x00, //                                one function
+  0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00, //              exported as "f"
+  0x0a, 0x16, 0x01, 0x14, 0x00, //                          code
+  0x20, 0x00, 0xfd, 0x0f, 0x20, 0x01, 0xfd, 0x0f, //          i8x16.splat both
+  0x41, 0x00, 0xfd, 0x11, //                                  i32x4.splat 0
+  0xfd, 0x93, 0x02, 0xfd, 0x1b, 0x00, //                      i32x4.relaxed_dot_i8x16_i7x16_add_s, extract_lane 0
+  0x0b,
+);
+
+/**
+ * The kernels need the second operand read unsigned and no sum of two products saturated: x86 with AVX-VNNI. ARM
+ * reads it signed (1 * 128 gives -512), older x86 saturates (127 * 255 gives 65534).
+ */
+const RELAXED_VALUES = [
+  [1, 128, 512],
+  [-1, 255, -1020],
+  [127, 255, 129540],
+  [-127, 255, -129540],
+];
+
 /** The builds from the fastest to the one that runs anywhere. */
 const BUILDS = [
+  { name: 'relaxed', works: () => simdWorks() && gives(RELAXED_MODULE, RELAXED_VALUES) },
   { name: 'simd', works: simdWorks },
   { name: 'scalar', works: () => true },
 ];
@@ -36,11 +61,20 @@ export function chooseBuild(available) {
   return BUILDS.find(({ name, works }) => available.includes(name) && works())?.name;
 }
 
+/** Whether a build computes rightly here; one that this runtime does not know is taken at its word. */
+export function buildFits(wanted) {
+  return BUILDS.find(({ name }) => name === wanted)?.works() ?? true;
+}
+
 function simdWorks() {
+  return gives(SIMD_MODULE, SIMD_VALUES);
+}
+
+function gives(module, values) {
   try {
-    if (!WebAssembly.validate(SIMD_MODULE)) return false;
-    const { f } = new WebAssembly.Instance(new WebAssembly.Module(SIMD_MODULE)).exports;
-    return SIMD_VALUES.every(([a, b, expected]) => f(a, b) === expected);
+    if (!WebAssembly.validate(module)) return false;
+    const { f } = new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
+    return values.every(([a, b, expected]) => f(a, b) === expected);
   } catch {
     return false;
   }

@@ -1,6 +1,6 @@
 /** The tfjs target: TensorFlow.js and a graph model from the bundle, on the cpu backend, in a page. */
 import { EdgekitError } from './errors.js';
-import { download, inOrder } from './fetch.js';
+import { download } from './fetch.js';
 import { elements } from './manifest.js';
 import { base64 } from './sha256.js';
 
@@ -14,7 +14,7 @@ export async function open({ manifest, target, source, signal, report }) {
   const weights = role('weights');
   if (!script || !model) throw new EdgekitError('manifest', 'manifest.json names no script or model for the target tfjs; export the bundle again', { file: 'manifest.json' });
   const get = download(source, [script, model, ...weights], { signal, report });
-  const parts = await inOrder([script, model, ...weights], get);
+  const parts = await Promise.all([script, model, ...weights].map(get));
   const tf = await library(script, source);
   const artifacts = readModel(model, parts[1], new Map(weights.map((file, i) => [file.path, parts[i + 2]])));
   const graph = await tf.loadGraphModel(tf.io.fromMemory(artifacts));

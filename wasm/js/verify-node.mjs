@@ -7,6 +7,9 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { load } from './edgekit.js';
 
+/** The exit code where the build is not one for this device; edgekit/runtimes/node.py knows it. */
+const UNFIT_EXIT = 4;
+
 /** The fetch of a folder: a file, or 404. */
 async function fetchFile(url, { signal } = {}) {
   try {
@@ -45,5 +48,5 @@ function readRows(json) {
 
 main(process.argv.slice(2)).catch((error) => {
   process.stderr.write(`${String(error.message).split('\n')[0]}\n`);
-  process.exitCode = 1;
+  process.exitCode = error.code === 'unfit' ? UNFIT_EXIT : 1;
 });

@@ -3,9 +3,9 @@
  * plan that are read here are described in docs/bundle.md; the engine checks the rest of it (ek_check).
  */
 import { EdgekitError } from './errors.js';
-import { download, inOrder } from './fetch.js';
+import { download } from './fetch.js';
 import { elements } from './manifest.js';
-import { chooseBuild } from './probe.js';
+import { buildFits, chooseBuild } from './probe.js';
 
 const MAGIC = 0x31504b45; // "EKP1"
 const ABI = 1;
@@ -18,18 +18,37 @@ export function isSupported() {
   return typeof WebAssembly === 'object';
 }
 
-/** Fetch what the model needs and return it ready to run. */
-export async function open({ manifest, target, source, signal, report, build }) {
+/**
+ * Fetch what the model needs and return it ready to run.
+ * `early` may hold a prediction that waits, now or later: it runs as far as the shards are here, while the next ones
+ * are on their way, and `early.output` is its answer. Nothing else may use the engine before this is done.
+ */
+export async function open({ manifest, target, source, signal, report, build, early }) {
   const { engine, plan, shards } = choose(target.files, build);
   const get = download(source, [engine, plan, ...shards], { signal, report });
   // The engine and the plan say where weights go; shards are copied there as they come, and not kept.
   const memory = Promise.all([get(engine), get(plan)]).then(([code, words]) => prepare(manifest, { engine, code, plan, words, shards }));
-  const weights = inOrder(shards, async (shard, i) => {
+  const arrivals = shards.map(async (shard, i) => {
     const bytes = await get(shard);
     (await memory).writeShard(i, bytes);
   });
-  const [model] = await Promise.all([memory, weights]);
-  return { build: engine.build, run: model.run };
+  const stream = async ({ runner }) => {
+    let at = 0;
+    for (let i = 0; i < shards.length; i++) {
+      await arrivals[i];
+      if (!early.input) continue;
+      if (at === 0) runner.write(early.input);
+      at = runner.runSteps(at, stepsBefore(shards.slice(i + 1), runner.steps));
+    }
+    if (at && at === runner.steps) early.output = runner.read().slice();
+  };
+  const [{ runner }] = await Promise.all([memory, memory.then(stream), ...arrivals]);
+  return { build: engine.build, run: runner.run };
+}
+
+/** How many steps can run without these shards; never the last one, so that no answer comes before all was checked. */
+function stepsBefore(missing, steps) {
+  return Math.min(missing.length ? steps - 1 : steps, ...missing.map((shard) => shard.first_step ?? 0));
 }
 
 function choose(files, wanted) {
@@ -40,6 +59,9 @@ function choose(files, wanted) {
   if (!engine) {
     const has = engines.map((file) => file.build).join(', ') || 'none';
     throw new EdgekitError('target', `the bundle has no engine build ${wanted ? `"${wanted}"` : 'that works here'}; its builds are: ${has}`);
+  }
+  if (wanted && !buildFits(wanted)) {
+    throw new EdgekitError('unfit', `the engine build "${wanted}" does not fit this device: its instructions give other values here`);
   }
   if (!plan) throw new EdgekitError('manifest', 'manifest.json names no plan for the target wasm; export the bundle again', { file: 'manifest.json' });
   return { engine, plan, shards: files.filter((file) => file.role === 'shard') };
@@ -67,31 +89,43 @@ async function prepare(manifest, { engine, code, plan, words, shards }) {
   const starts = shards.map((shard) => (end += shard.bytes) - shard.bytes);
   return {
     writeShard: (i, shard) => bytes.set(shard, starts[i]),
-    run: runner(exports, layout.model, { engine, steps: header.steps, inputs: header.inputs.map(view), outputs: header.outputs.map(view) }),
+    runner: makeRunner(exports, layout.model, { engine, steps: header.steps, inputs: header.inputs.map(view), outputs: header.outputs.map(view) }),
   };
 }
 
-/** A function from the flat input to the flat output; what it returns is overwritten by the next run. */
-function runner(exports, model, { engine, steps, inputs, outputs }) {
-  const run = exports.ek_run;
+/** `run` goes from the flat input to the flat output, which the next run overwrites; the other members are its parts. */
+function makeRunner(exports, model, { engine, steps, inputs, outputs }) {
   const isSingle = inputs.length === 1;
   const flat = outputs.length === 1 ? outputs[0] : new Float32Array(outputs.reduce((sum, output) => sum + output.length, 0));
-  return (input) => {
+  const write = (input) => {
     let from = 0;
     for (const view of inputs) {
       view.set(isSingle ? input : input.subarray(from, from + view.length));
       from += view.length;
     }
+  };
+  /** Run from the step `first` to before `last`; returns the step that comes next. */
+  const runSteps = (first, last) => {
+    if (first >= last) return first;
     let verdict;
     try {
-      verdict = run(model, 0, steps);
+      verdict = exports.ek_run(model, first, last);
     } catch (error) {
       throw broken(engine, 'failed while it ran', error);
     }
     if (verdict !== 0) throw broken(engine, `stopped with code ${verdict}`);
+    return last;
+  };
+  const read = () => {
     if (outputs.length > 1) join(outputs, flat);
     return flat;
   };
+  const run = (input) => {
+    write(input);
+    runSteps(0, steps);
+    return read();
+  };
+  return { steps, write, runSteps, read, run };
 }
 
 function join(outputs, flat) {

@@ -5,20 +5,10 @@
  * c / multiplier. Arithmetic as conv_2d_s8.
  *
  * weights: [output channels / 8][taps / 2][8][2] int8, taps padded to an even number, channels to a multiple of 8,
- * with zeros. scratch: 8 bytes for the address of each tap, then the padding's zero point for every channel, then
- * the taps of 8 output channels widened to int16, [taps / 2][8][2]. */
+ * with zeros. scratch: the padding's zero point for every channel, then the taps of 8 output channels widened to
+ * int16, [taps / 2][8][2]. The taps' addresses stay on the stack: a plan may let its output overlap the scratch. */
 
-typedef struct {
-    const int8_t **taps; /* where each tap's channels lie */
-    int8_t *padding;     /* channels of a tap outside the image */
-    int16_t *wide;
-} parts;
-
-static parts parts_of(void *scratch, uint32_t taps, uint32_t channels) {
-    uint8_t *at = scratch;
-    parts p = {(const int8_t **)at, (int8_t *)at + 8 * taps, (int16_t *)(at + 8 * taps + (channels + 15) / 16 * 16)};
-    return p;
-}
+enum { MAX_TAPS = 128 };
 
 int depthwise_conv_2d_s8_check(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
     const ek_window window = EK_WINDOW_OF(op);
@@ -31,8 +21,8 @@ int depthwise_conv_2d_s8_check(const struct depthwise_conv_2d_s8 *op, const ek_m
            ek_inside(model, op->weights, blocks * EK_UNITS * taps, 16) &&
            ek_inside(model, op->bias, blocks * EK_UNITS * 4, 16) &&
            ek_inside(model, op->scale, blocks * EK_UNITS * 4, 16) &&
-           ek_writable(model, op->scratch, 8 * taps + (op->channels + 15) / 16 * 16 + taps * EK_UNITS * 2, 16) &&
-           op->input_zero >= -128 &&
+           ek_writable(model, op->scratch, (op->channels + 15) / 16 * 16 + taps * EK_UNITS * 2, 16) &&
+           taps <= MAX_TAPS && op->input_zero >= -128 &&
            op->input_zero <= 127 && ek_requantizer_fits(op->output_zero, op->low, op->high);
 }
 
@@ -68,7 +58,7 @@ static void block(const int16_t *wide, int32_t pairs, const int8_t *weights, con
 
 #ifdef __wasm_simd128__
 /* Whole blocks of 8 channels where each has one filter: reads the taps where they lie. Returns the first channel left. */
-static int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *weights, const int32_t *bias,
+static inline int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *weights, const int32_t *bias,
                       int32_t channels, const ek_requantizer *requantizer, int8_t *to) {
     int32_t first = 0;
     for (; first + EK_UNITS <= channels; first += EK_UNITS) {
@@ -86,7 +76,7 @@ static int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *we
     return first;
 }
 #else
-static int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *weights, const int32_t *bias,
+static inline int32_t blocks(const int8_t *const *taps, int32_t pairs, const int8_t *weights, const int32_t *bias,
                       int32_t channels, const ek_requantizer *requantizer, int8_t *to) {
     (void)taps, (void)pairs, (void)weights, (void)bias, (void)channels, (void)requantizer, (void)to;
     return 0;
@@ -101,22 +91,34 @@ void depthwise_conv_2d_s8(const struct depthwise_conv_2d_s8 *op, const ek_model 
     int8_t *output = ek_output(model, op->output);
     const int32_t taps = op->rows * op->columns, pairs = ek_round_up(taps, EK_PAIR) / EK_PAIR;
     const int32_t units = op->channels * op->multiplier, pixels = (int32_t)ek_window_pixels(&window);
-    const parts part = parts_of(ek_output(model, op->scratch), (uint32_t)pairs * EK_PAIR, (uint32_t)op->channels);
-    for (int32_t c = 0; c < op->channels; c++) part.padding[c] = (int8_t)op->input_zero;
-    part.taps[pairs * EK_PAIR - 1] = part.padding; /* an odd number of taps: its weights are 0 */
+    int8_t *padding = ek_output(model, op->scratch);
+    int16_t *wide = (int16_t *)(padding + (op->channels + 15) / 16 * 16);
+    const int8_t *tap[MAX_TAPS]; /* where each tap's channels lie */
+    for (int32_t c = 0; c < op->channels; c++) padding[c] = (int8_t)op->input_zero;
+    tap[pairs * EK_PAIR - 1] = padding; /* an odd number of taps: its weights are 0 */
+    int inside = 0;
     for (int32_t pixel = 0; pixel < pixels; pixel++, output += units) {
+        const int was_inside = inside && pixel % op->out_width != 0;
         const ek_place place = ek_place_of(&window, input, pixel);
-        for (int32_t row = 0, t = 0; row < op->rows; row++)
-            for (int32_t column = 0; column < op->columns; column++, t++) {
-                const int8_t *tap = ek_tap(&window, &place, row, column);
-                part.taps[t] = tap ? tap : part.padding;
-            }
-        int32_t first = op->multiplier == 1 ? blocks(part.taps, pairs, weights, bias, units, &requantizer, output) : 0;
+        inside = place.x >= 0 && place.x + (op->columns - 1) * op->dilation_x < op->width && place.y >= 0 &&
+                 place.y + (op->rows - 1) * op->dilation_y < op->height;
+        if (inside && was_inside) /* every tap moves by one stride */
+            for (int32_t t = 0; t < taps; t++) tap[t] += op->stride_x * op->channels;
+        else
+            for (int32_t row = 0, t = 0; row < op->rows; row++)
+                for (int32_t column = 0; column < op->columns; column++, t++) {
+                    const int8_t *found = ek_tap(&window, &place, row, column);
+                    tap[t] = found ? found : padding;
+                }
+        int32_t first = 0;
+        if (op->multiplier == 1) /* the usual 3 x 3 with its loop unrolled */
+            first = pairs == 5 ? blocks(tap, 5, weights, bias, units, &requantizer, output)
+                               : blocks(tap, pairs, weights, bias, units, &requantizer, output);
         for (; first < units; first += EK_UNITS) {
             for (int32_t t = 0; t < pairs * EK_PAIR; t++)
-                spread(part.taps[t], first, units, op->multiplier,
-                       part.wide + t / EK_PAIR * EK_UNITS * EK_PAIR + t % EK_PAIR);
-            block(part.wide, pairs, weights + (uint32_t)first * pairs * EK_PAIR, bias, first, units, &requantizer, output);
+                spread(tap[t], first, units, op->multiplier,
+                       wide + t / EK_PAIR * EK_UNITS * EK_PAIR + t % EK_PAIR);
+            block(wide, pairs, weights + (uint32_t)first * pairs * EK_PAIR, bias, first, units, &requantizer, output);
         }
     }
 }

@@ -1,10 +1,10 @@
 #include "dot_s8.h"
 
 /* y = clamp(round((bias + W x) * scale), low, high) + output_zero, half to even, one scale a unit: XNNPACK's
- * qs8-qc8w-gemm with fp32 requantization. The input's zero point is folded into the bias.
+ * qs8-qc8w-gemm with fp32 requantization. The input's zero point, and 128 (dot_s8.h), are folded into the bias.
  *
  * weights: see dot_s8.h; bias: int32, scale: float32, both padded to a multiple of 8 units.
- * scratch: a row widened to int16 and padded with zeros. */
+ * scratch: a row, widened and padded with zeros. */
 
 int fully_connected_s8_check(const struct fully_connected_s8 *op, const ek_model *model) {
     if (!ek_count(op->rows) || !ek_count(op->inputs) || !ek_count(op->units)) return 0;
@@ -21,7 +21,7 @@ void fully_connected_s8(const struct fully_connected_s8 *op, const ek_model *mod
     const int32_t *bias = ek_value(model, op->bias);
     const ek_requantizer requantizer = {ek_value(model, op->scale), op->low, op->high, op->output_zero};
     int8_t *output = ek_output(model, op->output);
-    int16_t *wide = ek_output(model, op->scratch);
+    ek_wide *wide = ek_output(model, op->scratch);
     const int32_t inputs = ek_round_up(op->inputs, EK_PADDED);
     for (int32_t i = op->inputs; i < inputs; i++) wide[i] = 0;
     for (int32_t row = 0; row < op->rows; row++, input += op->inputs, output += op->units) {

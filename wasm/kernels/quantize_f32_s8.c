@@ -1,5 +1,15 @@
 #include "engine.h"
 
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+
+static inline v128_t rounded(const float *input, const struct quantize_f32_s8 *op, v128_t low, v128_t high) {
+    v128_t x = wasm_f32x4_mul(wasm_v128_load(input), wasm_f32x4_splat(op->inverse_scale));
+    x = wasm_f32x4_pmin(high, wasm_f32x4_pmax(low, x)); /* pmax(low, NaN) is low */
+    return wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(x)), wasm_i32x4_splat(op->zero_point));
+}
+#endif
+
 /* q = clamp(round(x * inverse_scale) + zero_point), half to even: XNNPACK's f32-qs8-vcvt. NaN becomes -128. */
 
 int quantize_f32_s8_check(const struct quantize_f32_s8 *op, const ek_model *model) {
@@ -11,7 +21,15 @@ void quantize_f32_s8(const struct quantize_f32_s8 *op, const ek_model *model) {
     const float *input = ek_value(model, op->input);
     int8_t *output = ek_output(model, op->output);
     const float low = (float)(-128 - op->zero_point), high = (float)(127 - op->zero_point);
-    for (int32_t i = 0; i < op->count; i++) {
+    int32_t i = 0;
+#ifdef __wasm_simd128__
+    const v128_t lows = wasm_f32x4_splat(low), highs = wasm_f32x4_splat(high);
+    for (; i + 8 <= op->count; i += 8) {
+        v128_t wide = wasm_i16x8_narrow_i32x4(rounded(input + i, op, lows, highs), rounded(input + i + 4, op, lows, highs));
+        wasm_v128_store64_lane(output + i, wasm_i8x16_narrow_i16x8(wide, wide), 0);
+    }
+#endif
+    for (; i < op->count; i++) {
         float x = input[i] * op->inverse_scale;
         x = x > low ? x : low; /* also where x is NaN */
         output[i] = (int8_t)(ek_round(x < high ? x : high) + op->zero_point);

@@ -1,0 +1,192 @@
+"""Time from navigation to the first prediction on a slow line with a cold cache: edgekit, LiteRT.js and TF.js.
+
+python benchmarks/cold_start.py BUNDLE
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from brotli_server import FLAGS, serving
+from contenders import bundles
+from judge import difference
+from npm_packages import litert_files
+from playwright.sync_api import Browser
+from session import answer, open_browser, open_page
+
+from edgekit import golden
+from edgekit.cli.console import emit_json, table
+from edgekit.errors import CheckFailed, EdgekitError, InputError
+from edgekit.store import MANIFEST, Bundle
+
+PAGES = Path(__file__).parent / "pages"
+_TIMEOUT_SECONDS = 180
+_ENGINE = "simd"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A runtime with the page that uses it; `files` are URL paths, in the order in which they are needed."""
+
+    name: str
+    target: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line that is imitated: Chromium limits the bytes a second and delays each request."""
+
+    mbit: float
+    rtt: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of a stack; bytes as they came over the line, without headers."""
+
+    stack: str
+    bytes: int
+    files: int
+    milliseconds: tuple[float, ...]
+    answer: str
+
+
+def stacks(bundle: Bundle, folder: Path) -> list[Stack]:
+    """Return the stacks that the bundle has targets for."""
+    targets = bundle.manifest.targets
+    found = [Stack("edgekit", "wasm", _edgekit(bundle))]
+    litert = {path: file.read_bytes() for path, file in litert_files(folder).items() if "compat" not in path}
+    model = next(f.path for f in targets["tflite"].files if f.role == "model")
+    found.append(Stack("LiteRT.js", "tflite", litert | {f"/bundle/{model}": bundle.read(model)}))
+    if "tfjs" in targets:
+        paths = [f.path for role in ("script", "model", "weights") for f in targets["tfjs"].files if f.role == role]
+        found.append(Stack("TF.js", "tfjs", {f"/bundle/{path}": bundle.read(path) for path in paths}))
+    return found
+
+
+def _edgekit(bundle: Bundle) -> dict[str, bytes]:
+    entries = [f for f in bundle.manifest.targets["wasm"].files if f.build in (None, _ENGINE)]
+    order = {role: place for place, role in enumerate(("runtime", "plan", "engine", "shard"))}
+    paths = [f.path for f in sorted(entries, key=lambda f: order.get(f.role, len(order)))]
+    first = [path for path in paths if path.startswith("runtime/")]
+    rest = [path for path in paths if not path.startswith("runtime/")]
+    return {f"/bundle/{path}": bundle.read(path) for path in [*first, MANIFEST, *rest]}
+
+
+def hints(stack: Stack) -> str:
+    """Return the tags that let the browser fetch everything at once; every stack gets them."""
+    return "\n".join(_hint(path) for path in [*stack.files, "/finish.js"])
+
+
+def _hint(path: str) -> str:
+    if path.endswith(".js") and "/litert/wasm/" not in path:
+        return f'<link rel="modulepreload" href="{path}">'
+    kind = "script" if path.endswith(".js") else "fetch"
+    return f'<link rel="preload" as="{kind}" href="{path}" crossorigin="anonymous">'
+
+
+def site(stack: Stack, bundle: Bundle, row: golden.Rows, hinted: bool) -> dict[str, bytes]:
+    """Return every file that the stack's page needs."""
+    names = {"edgekit": "cold_edgekit.js", "LiteRT.js": "cold_litert.js", "TF.js": "cold_tfjs.js"}
+    question = {
+        "row": row.tolist(),
+        "inputs": [{"shape": s.shape} for s in bundle.manifest.inputs],
+        "options": bundle.manifest.targets[stack.target].options,
+    }
+    page = (PAGES / "cold.html").read_text()
+    page = page.replace("<html", f'<html data-question="{html.escape(json.dumps(question))}"', 1)
+    page = page.replace("<!-- hints -->", hints(stack) if hinted else "")
+    scripts = {"/cold.js": PAGES / names[stack.name], "/finish.js": PAGES / "finish.js"}
+    return {"/": page.encode(), **{path: file.read_bytes() for path, file in scripts.items()}, **stack.files}
+
+
+def visit(browser: Browser, url: str, line: Line) -> dict[str, Any]:
+    """Open the page with an empty cache and return what it says."""
+    with open_page(browser) as page:
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        speed = line.mbit * 1e6 / 8
+        limits = {"latency": line.rtt, "downloadThroughput": speed, "uploadThroughput": speed}
+        session.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+        page.goto(url, wait_until="commit", timeout=_TIMEOUT_SECONDS * 1000)
+        result: dict[str, Any] = answer(page, _TIMEOUT_SECONDS)
+        return result
+
+
+def measure(bundle: Bundle, line: Line, repeat: int, hinted: bool) -> tuple[str, list[Result]]:
+    """Visit every stack's page `repeat` times, in random turns; return Chromium's version and the results."""
+    if len(bundle.manifest.inputs) != 1 or len(bundle.manifest.outputs) != 1:
+        raise InputError("the pages are written for one input and one output; give another bundle")
+    rows = golden.decode(bundle.read(golden.PATH))
+    visits: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, open_browser(FLAGS) as browser:
+        turns = [stack for stack in stacks(bundle, Path(folder)) for _ in range(repeat)]
+        random.Random(0).shuffle(turns)  # noqa: S311 -- an order, not a secret
+        for stack in turns:
+            with serving(site(stack, bundle, rows.inputs[0], hinted)) as url:
+                visits.setdefault(stack.name, []).append(visit(browser, url, line))
+        results = [
+            _result(name, found, rows) for name, found in sorted(visits.items(), key=lambda v: v[0] != "edgekit")
+        ]
+        return browser.version, results
+
+
+def _result(name: str, visits: list[dict[str, Any]], rows: golden.Golden) -> Result:
+    output = np.asarray(visits[0]["output"], np.float32)
+    said = difference(output, rows.quantized[0])
+    if name == "edgekit" and said != "bit for bit":
+        raise CheckFailed(f"edgekit's answer is wrong: {said}")
+    files = visits[0]["files"]
+    times = tuple(v["milliseconds"] for v in visits)
+    return Result(name, sum(size for _, size in files), len(files), times, said)
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--repeat", type=click.IntRange(1, 100), default=5, show_default=True, help="Visits of each page.")
+@click.option("--mbit", type=click.FloatRange(0.01, 1000), default=1.5, show_default=True, help="Megabits a second.")
+@click.option("--rtt", type=click.FloatRange(0, 10000), default=150.0, show_default=True, help="Milliseconds.")
+@click.option("--hints/--no-hints", default=True, show_default=True, help="Whether the pages name their files ahead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all samples.")
+def command(bundle: Path, repeat: int, mbit: float, rtt: float, hints: bool, as_json: bool) -> int:
+    """Time the first prediction on a slow line, with a bundle or an int8 .tflite of one input and output."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
+        _, opened = next(bundles([bundle], None, Path(work)))
+        version, results = measure(opened, Line(mbit, rtt), repeat, hints)
+    if as_json:
+        emit_json({"chromium": version, "mbit": mbit, "rtt": rtt, "hints": hints, "stacks": results})
+        return 0
+    lines = [
+        (
+            r.stack,
+            f"{r.bytes:,}",
+            r.files,
+            f"{np.median(r.milliseconds):,.0f}",
+            f"{min(r.milliseconds):,.0f}",
+            f"{max(r.milliseconds):,.0f}",
+            r.answer,
+        )
+        for r in results
+    ]
+    title = f"First prediction, {mbit:g} Mbit/s, {rtt:g} ms, {'with' if hints else 'without'} hints, Chromium {version}"
+    table(title, ["stack", "bytes", "files", "ms, median", "fastest", "slowest", "int8 answer"], lines)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(command(standalone_mode=False))
+    except (EdgekitError, click.ClickException) as error:
+        click.echo(f"cold_start: {error}", err=True)
+        sys.exit(error.exit_code)
