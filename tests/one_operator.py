@@ -133,16 +133,21 @@ def requantize(to: str) -> Callable[[Random, str], Graph]:
     return make
 
 
-def window(kind: str) -> Callable[[Random, str], Graph]:
-    """Draw a convolution or a pool: any size, stride, padding; dilation where the stride is 1."""
+def window(kind: str, usual: bool = False) -> Callable[[Random, str], Graph]:
+    """Draw a convolution or a pool: any size, stride, padding; dilation where the stride is 1.
+
+    The usual one has a window of 3 x 3 and no dilation; a kernel may be faster for it.
+    """
 
     def make(random: Random, dtype: str) -> Graph:
         graph = Builder(random, dtype)
         height, width, rows, columns = (int(n) for n in random.integers(1, [12, 12, 5, 5]))
         channels, units, batch = (int(n) for n in random.integers(1, [20, 20, 3]))
         stride = [int(n) for n in random.integers(1, 4, 2)]
+        if usual:
+            rows = columns = 3
         pool = kind.endswith("POOL_2D")
-        dilation = [1, 1] if pool or stride != [1, 1] else [int(n) for n in random.integers(1, 3, 2)]
+        dilation = [1, 1] if pool or usual or stride != [1, 1] else [int(n) for n in random.integers(1, 3, 2)]
         padding = "SAME" if random.integers(2) else "VALID"
         if padding == "VALID":
             height, width = height + (rows - 1) * dilation[0], width + (columns - 1) * dilation[1]
@@ -159,7 +164,7 @@ def window(kind: str) -> Callable[[Random, str], Graph]:
             return graph.finish(result)
         options |= {"dilation_h_factor": dilation[0], "dilation_w_factor": dilation[1]}
         if kind == "DEPTHWISE_CONV_2D":
-            options["depth_multiplier"] = int(random.integers(1, 4))
+            options["depth_multiplier"] = 1 if usual else int(random.integers(1, 4))
             units = channels * options["depth_multiplier"]
             weights, bias = layer(graph, source, (1, rows, columns, units), 3)
         else:
@@ -256,6 +261,7 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("FULLY_CONNECTED", "int16"): fully_connected,
     ("CONV_2D", "int8"): window("CONV_2D"),
     ("DEPTHWISE_CONV_2D", "int8"): window("DEPTHWISE_CONV_2D"),
+    ("DEPTHWISE_CONV_2D of 3 x 3", "int8"): window("DEPTHWISE_CONV_2D", usual=True),
     ("AVERAGE_POOL_2D", "int8"): window("AVERAGE_POOL_2D"),
     ("MAX_POOL_2D", "int8"): window("MAX_POOL_2D"),
     ("ADD", "int8"): binary("ADD"),
