@@ -29,8 +29,8 @@ def _fixed(exponent: int, zero: int) -> Quant:
     return Quant(np.array([2.0**-exponent], np.float32), np.array([zero], np.int64))
 
 
-#: ADD, SUB and MUL turn to float32, not int16: it is as exact, and TFLite's int16 kernels for them round
-#: differently from one processor to the next (docs/decisions.md).
+#: ADD, SUB and MUL turn to float32, not int16: its rounding is known to the bit, that of TFLite's int16 kernels
+#: for them is not (docs/decisions.md).
 RULES: Mapping[str, Rule] = {
     "FULLY_CONNECTED": Rule(wide="int16", weights=1, bias=2),
     "CONV_2D": Rule(weights=1, bias=2),
