@@ -69,7 +69,7 @@ def quantize(model: Model, rows: Rows, config: Config, progress: Progress = sile
     """
     if model.graph.is_quantized:
         return _given(model, rows.evaluation, config)
-    seen, edges = rows.calibration.inputs[: config.recipe.calibration_rows], edge_rows(rows.features)
+    seen, edges = _spread(rows.calibration.inputs, config.recipe.calibration_rows), edge_rows(rows.features)
     folded = fold_bias_add(detach_variable_bias(model.graph))
     ready = spread_inputs(folded, calibrate(folded, seen, edges, progress).ranges)
     repairs = ("each input column got a range of its own",) if len(ready.ops) > len(folded.ops) else ()
@@ -123,6 +123,12 @@ def float_ends(graph: Graph) -> Graph:
         tail.append(Op("DEQUANTIZE", (index,), (outputs[-1],), {}))
     builder.ops += [*graph.ops, *tail]
     return builder.build(tuple(inputs), tuple(outputs))
+
+
+def _spread(inputs: Values, count: int) -> Values:
+    """Return `count` rows at equal distances, all where there are fewer: files are often sorted by time."""
+    chosen = np.linspace(0, len(inputs) - 1, min(count, len(inputs))).round().astype(np.int64)
+    return inputs[chosen]
 
 
 def _drop(task: str, labels: Values | None, floats: Values, outputs: Values) -> Drop:

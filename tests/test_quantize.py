@@ -218,3 +218,14 @@ def test_quantizing_is_deterministic() -> None:
     graph = regression()
     first, second = (quantize(model(graph), judged(graph), Config()) for _ in range(2))
     assert first.tflite == second.tflite
+
+
+def test_calibration_reaches_the_end_of_a_sorted_file() -> None:
+    """Ranges that grow with time: the first rows alone would saturate on the last."""
+    graph = regression()
+    told = judged(graph, 1.0)
+    ordered = told.calibration.inputs[np.argsort(answer(graph, told.calibration.inputs)[:, 0])]
+    rows_in_order = replace(told, calibration=replace(told.calibration, inputs=ordered), features=())
+    few = Config(recipe=RecipeConfig(mode="int8", calibration_rows=100))
+    made = quantize(model(graph), rows_in_order, few)
+    assert made.outputs.max() > np.quantile(made.float_outputs, 0.97)
