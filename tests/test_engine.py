@@ -90,7 +90,7 @@ def test_plan_check(plan: bytes, code: int) -> None:
     assert engine.untouched()
 
 
-@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("build", ["relaxed", *BUILDS])
 def test_broken_plans_stay_in_their_memory(build: str) -> None:
     """Random damage to plans of every operator: refused, or run without touching anything but the arena."""
     dice = stdlib_random.Random(5)
