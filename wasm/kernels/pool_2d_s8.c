@@ -16,8 +16,8 @@ void pool_2d_s8(const struct pool_2d_s8 *op, const ek_model *model) {
     const int8_t *input = ek_value(model, op->input);
     int8_t *output = ek_output(model, op->output);
     const int32_t pixels = (int32_t)ek_window_pixels(&window);
-    for (int32_t pixel = 0; pixel < pixels; pixel++, output += op->channels) {
-        const ek_place place = ek_place_of(&window, input, pixel);
+    ek_place place = ek_first(&window, input);
+    for (int32_t pixel = 0; pixel < pixels; pixel++, output += op->channels, ek_next(&window, &place)) {
         for (int32_t c = 0; c < op->channels; c++) {
             int32_t sum = 0, most = -128, count = 0;
             for (int32_t row = 0; row < op->rows; row++)
