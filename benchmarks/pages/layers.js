@@ -3,6 +3,7 @@
  * is there: the least milliseconds of each step and of the whole plan, and the products a millisecond of the dot product alone.
  */
 const PAGE = 65536;
+const BLOCK_MS = 0.5; // a hundred times what the clock resolves
 const align = (address) => Math.ceil(address / 64) * 64;
 
 globalThis.layers = ({ rounds, model }) => settle(async () => {
@@ -23,17 +24,19 @@ globalThis.layers = ({ rounds, model }) => settle(async () => {
   new Uint32Array(exports.memory.buffer, at.model, 6).set([at.plan, plan.length, at.weights, weights.length, at.arena, arena]);
   if (exports.ek_check(at.model)) throw new Error(`the plan of ${model} was refused`);
   exports.ek_prepare?.(at.model, 0, steps);
-  const run = (first, last) => {
+  const run = (first, last, times = 1) => {
     const before = performance.now();
-    exports.ek_run(at.model, first, last);
-    return performance.now() - before;
+    for (let i = 0; i < times; i++) exports.ek_run(at.model, first, last);
+    return (performance.now() - before) / times;
   };
   for (let end = performance.now() + 1000; performance.now() < end;) run(0, steps); // the optimizing compiler
   const whole = [];
-  const each = Array(steps).fill(Infinity);
-  for (let round = 0; round < rounds; round++) {
-    whole.push(run(0, steps));
-    for (let step = 0; step < steps; step++) each[step] = Math.min(each[step], run(step, step + 1));
+  const times = Math.max(1, Math.ceil(BLOCK_MS / run(0, steps, 5)));
+  for (let round = 0; round < rounds; round++) whole.push(run(0, steps, times));
+  const each = [];
+  for (let step = 0; step < steps; step++) {
+    const often = Math.max(1, Math.ceil(BLOCK_MS / (run(step, step + 1, 20) + 1e-5)));
+    each[step] = Math.min(...Array.from({ length: rounds }, () => run(step, step + 1, often)));
   }
   return { whole: whole.sort((a, b) => a - b), each, peak: await peak(peakCode) };
 });

@@ -6,7 +6,7 @@
  *
  * weights: see dot_s8.h; a unit's inputs are runs of taps that lie side by side, each padded to a multiple of 4: a row of
  * the window, or a tap where the columns are dilated. bias, scale: as fully_connected_s8.
- * scratch: a bias for each unit, then the image with its padding, widened; or 4 pixels, where the window is one tap. */
+ * scratch: a bias for each unit, then the image with its padding, widened; or a tile of pixels, where the window is one tap. */
 
 enum { SLACK = 16 }; /* bytes behind the image, into which the last run's padding reads */
 
@@ -92,13 +92,14 @@ typedef struct {
     ek_requantizer requantizer;
 } layer;
 
-/* A window of one tap: the pixels are rows of values, and 4 of them are widened at a time. */
+/* A window of one tap: the pixels are rows of values, and a tile of them is widened at a time. */
 static void one_tap(ek_window w, const int8_t *input, const layer *l, ek_wide *wide, int8_t *output) {
     const int32_t pixels = (int32_t)ek_window_pixels(&w), inputs = run_length(&w);
     const int is_dense = ek_window_inputs(&w) == (uint64_t)pixels * inputs; /* no pixel left out, nothing to pad */
     if (is_dense) w.batch = w.height = w.out_height = 1, w.width = w.out_width = pixels;
-    const ek_taps taps = {1, 0, 1, 0, inputs};
-    const ek_wide *const x[EK_TILE] = {wide, wide + inputs, wide + 2 * inputs, wide + 3 * inputs};
+    const ek_taps taps = {1, 0, 1, 0, inputs, EK_PADDED};
+    const ek_wide *x[EK_TILE];
+    for (int32_t i = 0; i < EK_TILE; i++) x[i] = wide + i * inputs;
     for (int32_t i = 0; i < EK_TILE * inputs; i++) wide[i] = 0;
     ek_place place = ek_first(&w, input);
     for (int32_t pixel = 0; pixel < pixels; pixel += EK_TILE) {
@@ -121,8 +122,10 @@ static void one_tap(ek_window w, const int8_t *input, const layer *l, ek_wide *w
 /* The windows of one image, widened with its padding. */
 static void windows(const ek_window *w, const ek_wide *image, const layer *l, int8_t *output) {
     const int32_t row_values = (int32_t)padded_width(w) * w->channels, pixels = w->out_height * w->out_width;
-    const ek_taps taps = {w->rows, w->dilation_y * row_values, is_whole_row(w) ? 1 : w->columns,
-                          w->dilation_x * w->channels, run_length(w)};
+    const int32_t row_step = w->dilation_y * row_values, columns = is_whole_row(w) ? 1 : w->columns;
+    ek_taps taps = {w->rows, row_step, columns, w->dilation_x * w->channels, run_length(w), EK_PADDED};
+    if (taps.length == EK_PADDED && columns == 1) /* a four in every row of the window: one run */
+        taps = (ek_taps){1, 0, 1, 0, w->rows * row_step, row_step};
     int32_t y = 0, x = 0;
     for (int32_t pixel = 0; pixel < pixels; pixel += EK_TILE) {
         const ek_wide *from[EK_TILE];

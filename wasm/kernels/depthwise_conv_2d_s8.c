@@ -61,9 +61,9 @@ typedef struct {
 #define PUT                                                                                    \
     {                                                                                          \
         v128_t bytes = ek_bytes(low0, high0, scale, low1, high1, scale, &limits);              \
-        if (whole && pixel + 1 < pixels) {                                                     \
+        if (whole) {                                                                           \
             wasm_v128_store64_lane(to, bytes, 0);                                              \
-            wasm_v128_store64_lane(to + l->units, bytes, 1);                                   \
+            if (pixel + 1 < pixels) wasm_v128_store64_lane(to + l->units, bytes, 1);           \
         } else {                                                                               \
             ek_put(bytes, 0, l->units - first, to);                                            \
             if (pixel + 1 < pixels) ek_put(bytes, 1, l->units - first, to + l->units);         \

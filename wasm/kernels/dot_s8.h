@@ -31,9 +31,9 @@ enum { EK_OFFSET = 0 };
 /* What a plan reserves for a value of a row, whatever the build. */
 enum { EK_WIDE_BYTES = 2 };
 
-/* A row's inputs, as runs that lie side by side: [rows][columns][length], length a multiple of 4. */
+/* Where a row's inputs lie, four and four: [rows][columns] runs, and in each a four at every `step` below `length`. */
 typedef struct {
-    int32_t rows, row_step, columns, column_step, length;
+    int32_t rows, row_step, columns, column_step, length, step;
 } ek_taps;
 
 /* How a block's sums become int8: clamp(round(sum * scale), low, high) + zero, half to even. */
@@ -137,13 +137,10 @@ static inline v128_t ek_fold(v128_t a, v128_t b) {
 }
 #endif
 
-/* Where the bytes of a block go: into the rows, or first into `some` where the block has fewer units. */
-#define EK_TARGETS(size)                                                                                             \
-    const int whole = units - first >= (size);                                                                       \
-    int8_t *const t0 = whole ? to[0] + first : some, *const t1 = whole ? to[1] + first : some + (size);              \
-    int8_t *const t2 = whole ? to[2] + first : some + 2 * (size), *const t3 = whole ? to[3] + first : some + 3 * (size);
-#define EK_TARGETS_DONE(size)                                                                                        \
-    if (!whole)                                                                                                      \
+/* Where row n's bytes of a block go: to the row, or first into `some` where the block has fewer than `size` units. */
+#define EK_TO(n, size) (whole ? to[n] + first : some + (n) * (size))
+#define EK_COPY_SOME(size)                                                                                        \
+    if (!whole)                                                                                                   \
         for (int32_t n = 0; n < EK_TILE; n++) ek_copy_units(some + n * (size), units - first, to[n] + first);
 
 #ifdef __wasm_relaxed_simd__
@@ -158,7 +155,7 @@ static inline void ek_dot_runs(const ek_wide *const *x, const ek_taps *taps, con
             for (int32_t column = 0; column < taps->columns; column++) {
                 const int32_t at = row * taps->row_step + column * taps->column_step;
                 const ek_wide *x0 = x[0] + at, *x1 = x[1] + at, *x2 = x[2] + at, *x3 = x[3] + at;
-                for (int32_t i = 0; i < taps->length; i += EK_PADDED, weights += EK_BLOCK) {
+                for (int32_t i = 0; i < taps->length; i += taps->step, weights += EK_BLOCK) {
                     v128_t wl = wasm_v128_load(weights), wh = wasm_v128_load(weights + EK_BLOCK / 2);
                     EK_ROW(0)
                     EK_ROW(1)
@@ -169,12 +166,12 @@ static inline void ek_dot_runs(const ek_wide *const *x, const ek_taps *taps, con
         const float *scale = r->scale + first;
         v128_t bytes01 = ek_bytes(l0, h0, scale, l1, h1, scale, &limits);
         v128_t bytes23 = ek_bytes(l2, h2, scale, l3, h3, scale, &limits);
-        EK_TARGETS(EK_UNITS)
-        wasm_v128_store64_lane(t0, bytes01, 0);
-        wasm_v128_store64_lane(t1, bytes01, 1);
-        wasm_v128_store64_lane(t2, bytes23, 0);
-        wasm_v128_store64_lane(t3, bytes23, 1);
-        EK_TARGETS_DONE(EK_UNITS)
+        const int whole = units - first >= EK_UNITS;
+        wasm_v128_store64_lane(EK_TO(0, EK_UNITS), bytes01, 0);
+        wasm_v128_store64_lane(EK_TO(1, EK_UNITS), bytes01, 1);
+        wasm_v128_store64_lane(EK_TO(2, EK_UNITS), bytes23, 0);
+        wasm_v128_store64_lane(EK_TO(3, EK_UNITS), bytes23, 1);
+        EK_COPY_SOME(EK_UNITS)
     }
 }
 #else
@@ -190,7 +187,7 @@ static inline void ek_dot_runs(const ek_wide *const *x, const ek_taps *taps, con
                                int32_t units, const ek_requantizer *r, int8_t *const *to) {
     const ek_limits limits = ek_limits_of(r);
     enum { HALF = EK_UNITS / 2 };
-    const int32_t inputs = taps->rows * taps->columns * taps->length;
+    const int32_t inputs = taps->rows * taps->columns * (taps->length / taps->step) * EK_PADDED;
     int8_t some[EK_TILE * HALF];
     for (int32_t first = 0; first < units; first += HALF) {
         const int8_t *w = weights + first / EK_UNITS * EK_UNITS * inputs + first % EK_UNITS * EK_PADDED;
@@ -199,7 +196,7 @@ static inline void ek_dot_runs(const ek_wide *const *x, const ek_taps *taps, con
             for (int32_t column = 0; column < taps->columns; column++) {
                 const int32_t at = row * taps->row_step + column * taps->column_step;
                 const ek_wide *x0 = x[0] + at, *x1 = x[1] + at, *x2 = x[2] + at, *x3 = x[3] + at;
-                for (int32_t i = 0; i < taps->length; i += EK_PADDED, w += EK_BLOCK) {
+                for (int32_t i = 0; i < taps->length; i += taps->step, w += EK_BLOCK) {
                     v128_t wa = wasm_i16x8_load8x8(w), wb = wasm_i16x8_load8x8(w + 8);
                     EK_PLAIN_ROW(0)
                     EK_PLAIN_ROW(1)
@@ -212,20 +209,20 @@ static inline void ek_dot_runs(const ek_wide *const *x, const ek_taps *taps, con
                                    ek_rounded(wasm_i32x4_add(start, ek_fold(a1, b1)), scale, &limits),
                                    ek_rounded(wasm_i32x4_add(start, ek_fold(a2, b2)), scale, &limits),
                                    ek_rounded(wasm_i32x4_add(start, ek_fold(a3, b3)), scale, &limits), &limits);
-        EK_TARGETS(HALF)
-        wasm_v128_store32_lane(t0, bytes, 0);
-        wasm_v128_store32_lane(t1, bytes, 1);
-        wasm_v128_store32_lane(t2, bytes, 2);
-        wasm_v128_store32_lane(t3, bytes, 3);
-        EK_TARGETS_DONE(HALF)
+        const int whole = units - first >= HALF;
+        wasm_v128_store32_lane(EK_TO(0, HALF), bytes, 0);
+        wasm_v128_store32_lane(EK_TO(1, HALF), bytes, 1);
+        wasm_v128_store32_lane(EK_TO(2, HALF), bytes, 2);
+        wasm_v128_store32_lane(EK_TO(3, HALF), bytes, 3);
+        EK_COPY_SOME(HALF)
     }
 }
 #endif
 
-/* Four rows, all units: each weight is loaded once for the four. */
+/* A tile of rows, all units: each weight is loaded once for all of them. */
 static inline void ek_dot_tile(const ek_wide *const *x, const ek_taps *taps, const int8_t *weights, const int32_t *bias,
                                int32_t units, const ek_requantizer *r, int8_t *const *to) {
-    const ek_taps one = {1, 0, 1, 0, taps->length}; /* known to the compiler: one loop instead of three */
+    const ek_taps one = {1, 0, 1, 0, taps->length, taps->step}; /* known to the compiler: one loop instead of three */
     if (taps->rows == 1 && taps->columns == 1) ek_dot_runs(x, &one, weights, bias, units, r, to);
     else ek_dot_runs(x, taps, weights, bias, units, r, to);
 }
@@ -245,7 +242,7 @@ static inline void ek_dot_tile(const ek_wide *const *x, const ek_taps *taps, con
         for (int32_t row = 0; row < taps->rows; row++)
             for (int32_t column = 0; column < taps->columns; column++) {
                 const int32_t at = row * taps->row_step + column * taps->column_step;
-                for (int32_t i = 0; i < taps->length; i += EK_PADDED)
+                for (int32_t i = 0; i < taps->length; i += taps->step)
                     for (int32_t u = 0; u < EK_UNITS; u++, weights += EK_PADDED)
                         for (int32_t n = 0; n < EK_TILE; n++)
                             for (int32_t k = 0; k < EK_PADDED; k++) sums[n][u] += x[n][at + i + k] * weights[k];
