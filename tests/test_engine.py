@@ -7,12 +7,14 @@ import random as stdlib_random
 import numpy as np
 import pytest
 from engine import Engine, Predictor
+from near_operator import NEAR_OPERATORS
 from one_operator import OPERATORS, fully_connected
 
 from edgekit import plan as plans
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.lowering import LOWERINGS, Lowered, lower
+from edgekit.lowering.nearness import NEAR
 from edgekit.plan import Plan, Step
 from edgekit.runtimes.litert import Interpreter
 
@@ -39,7 +41,7 @@ def test_operator_equals_interpreter(operator: str, dtype: str, build: str) -> N
 
 
 def test_every_lowering_has_vectors() -> None:
-    tested = {operator.split()[0] for operator, _ in OPERATORS} | {"DEQUANTIZE"}
+    tested = {operator.split()[0] for operator, _ in OPERATORS} | {"DEQUANTIZE"} | NEAR.keys()
     alike = {"SQUEEZE": "RESHAPE", "EXPAND_DIMS": "RESHAPE", "DIV": "MUL"}
     assert {alike.get(kind, kind) for kind in LOWERINGS} <= tested
 
@@ -96,7 +98,8 @@ def test_broken_plans_stay_in_their_memory(build: str) -> None:
     dice = stdlib_random.Random(5)
     random = np.random.default_rng(5)
     refused = ran = 0
-    for (_, dtype), make in OPERATORS.items():
+    nears = {(name, "float32"): drawn.make for name, drawn in NEAR_OPERATORS.items()}
+    for (_, dtype), make in {**OPERATORS, **nears}.items():
         lowered = lower(make(random, dtype))
         assert isinstance(lowered, Lowered)
         plan, weights = lowered.plan, b"".join(data for _, data in lowered.chunks)

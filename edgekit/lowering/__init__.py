@@ -10,8 +10,8 @@ from edgekit.lowering.context import Context, Refused
 from edgekit.lowering.conversion import dequantize, quantize
 from edgekit.lowering.dense import fully_connected
 from edgekit.lowering.elementwise import binary
-from edgekit.lowering.movement import pad, slice_box, strided_slice, transpose
 from edgekit.lowering.float_ops import fully_connected_f32, softmax_f32, unary_f32
+from edgekit.lowering.movement import pad, slice_box, strided_slice, transpose
 from edgekit.lowering.nearness import span_part
 from edgekit.lowering.reduction import mean
 from edgekit.lowering.reduction_s16 import mean_s16

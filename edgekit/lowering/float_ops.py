@@ -13,7 +13,7 @@ _CLAMP = 0
 _CLAMPS = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 _KINDS = {"ABS": 1, "NEG": 2, "SQUARE": 3, "SQRT": 4, "LEAKY_RELU": 5, "EXP": 6, "LOG": 7, "RSQRT": 8}
 _KINDS |= {"LOGISTIC": 9, "TANH": 10, "ELU": 11, "HARD_SWISH": 12, "GELU": 13}
-_EXACT = {*_CLAMPS, "ABS", "NEG", "SQUARE", "SQRT", "LEAKY_RELU"}
+_EXACT = {*_CLAMPS, "ABS", "NEG", "SQUARE", "LEAKY_RELU"}
 _GELU_BY_TANH = 14
 
 

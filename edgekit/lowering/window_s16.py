@@ -7,7 +7,7 @@ import numpy as np
 from edgekit.affine import quantize_multiplier
 from edgekit.graph import Array, Op
 from edgekit.lowering.context import Context, Field, Refused
-from edgekit.lowering.dense import constant_bias, int8_weights
+from edgekit.lowering.dense import check_wide_bias, constant_bias, int8_weights
 from edgekit.lowering.requantization import integer_bounds, quant_of, scale_and_zero
 from edgekit.lowering.window import window_fields
 
@@ -56,8 +56,7 @@ def _layer(context: Context, op: Op, weights: Array, units: int) -> dict[str, Fi
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
     if output.dtype != "int16":
         raise Refused(f"it computes {output.dtype} from {source.dtype}")
-    if len(op.inputs) > 2 and op.inputs[2] >= 0 and context.tensor(op.inputs[2]).dtype != "int64":
-        raise Refused("its bias is int32, with which TFLite rounds its int16 answers differently")
+    check_wide_bias(context, op)
     bias = constant_bias(context, op, units)
     if int(np.abs(bias).max()) >= 1 << 46:  # the sum times a multiplier of 15 bits fits 64
         raise Refused("its bias does not fit 46 bits")

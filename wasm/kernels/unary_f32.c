@@ -1,7 +1,7 @@
 #include "exponential.h"
 
-/* A function of each float32 value. The first are exact; the others are computed in double precision and rounded, so
- * that they are near the interpreter's, within the bounds of edgekit/lowering/nearness.py. */
+/* A function of each float32 value. The first are one operation in float32; the others are computed in double
+ * precision and rounded. edgekit/lowering/nearness.py says which are near the interpreter's, and how near. */
 
 enum {
     CLAMP, /* between a and b */
@@ -10,7 +10,7 @@ enum {
     SQUARE,
     SQRT,
     LEAKY_RELU, /* a is the slope below 0 */
-    LAST_EXACT = LEAKY_RELU,
+    LAST_PLAIN = LEAKY_RELU,
     EXP,
     LOG,
     RSQRT,
@@ -28,7 +28,7 @@ int unary_f32_check(const struct unary_f32 *op, const ek_model *model) {
            ek_writable(model, op->output, 4ull * op->count, 4) && op->kind >= 0 && op->kind < KINDS;
 }
 
-static float exact(int32_t kind, float x, const struct unary_f32 *op) {
+static float plain(int32_t kind, float x, const struct unary_f32 *op) {
     switch (kind) {
     case ABS: return __builtin_fabsf(x);
     case NEG: return -x;
@@ -90,5 +90,5 @@ void unary_f32(const struct unary_f32 *op, const ek_model *model) {
     const float *input = ek_value(model, op->input);
     float *output = ek_output(model, op->output);
     for (int32_t i = 0; i < op->count; i++)
-        output[i] = op->kind <= LAST_EXACT ? exact(op->kind, input[i], op) : (float)near(op->kind, input[i], op);
+        output[i] = op->kind <= LAST_PLAIN ? plain(op->kind, input[i], op) : (float)near(op->kind, input[i], op);
 }
