@@ -47,15 +47,16 @@ def test_what_is_int16(name: str) -> None:
         layers = [op for op in graph.ops if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")]
         wide = [graph.tensors[op.outputs[0]].dtype == "int16" for op in layers]
         heads = 2 if len(graph.outputs) == 2 else 1
-        head = [False] * (len(layers) - heads) + [True] * heads
-        assert wide == {"int8": [False] * len(layers), "int8+int16-head": head, "int16": [True] * len(layers)}[recipe]
+        expected = {"int8": [], "int8+int16-head": [True] * heads}.get(recipe, [True] * len(layers))
+        assert wide == [False] * (len(layers) - len(expected)) + expected
 
 
-def test_int16_is_nearer_to_the_float_model() -> None:
+def test_each_wider_recipe_is_nearer_to_the_float_model() -> None:
     for name, make in WHOLE_MODELS.items():
         floats = Interpreter(write_tflite(make())).run(rows_for(make(), ROWS, 2))
-        off = {recipe: np.sqrt(np.mean((quantized(name, recipe)[2] - floats) ** 2)) for recipe in ("int8", "int16")}
+        off = {recipe: np.sqrt(np.mean((quantized(name, recipe)[2] - floats) ** 2)) for recipe in RECIPES}
         assert off["int16"] < 0.7 * off["int8"], (name, off)
+        assert off["int16x2"] < 0.3 * off["int16"], (name, off)
 
 
 def trained() -> list[Path]:

@@ -9,13 +9,13 @@ import numpy as np
 
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, GraphBuilder, Tensor
-from edgekit.quantization.ladder import types_for
+from edgekit.quantization.ladder import RUNGS, types_for
 from edgekit.quantization.ranges import calibrate
 from edgekit.quantization.rewrite import rewrite
 from edgekit.runtimes.litert import Interpreter
 
 ROWS = 200
-RECIPES = ("int8", "int8+int16-head", "int16")
+RECIPES = tuple(RUNGS)
 
 
 class Network(GraphBuilder):
@@ -135,6 +135,13 @@ def time_series() -> Graph:
     return net.build((series,), (net.dense(net.dense(net.flat(value), 10, "RELU"), 2),))
 
 
+def convolutional_head() -> Graph:
+    net = Network(8)
+    image = net.value(1, 9, 9, 2)
+    value = net.conv(net.depthwise(net.conv(image, 8, (3, 3)), 2), 16, (1, 1))
+    return net.build((image,), (net.mean(net.conv(value, 4, (1, 1), activation="NONE")),))
+
+
 def autoencoder() -> Graph:
     net = Network(6)
     value = features = net.value(1, 40)
@@ -160,6 +167,7 @@ WHOLE_MODELS: Mapping[str, Callable[[], Graph]] = {
     "MobileNetV1": mobilenet_v1,
     "MobileNetV2": mobilenet_v2,
     "time series": time_series,
+    "convolutional head": convolutional_head,
     "autoencoder": autoencoder,
     "two inputs, two outputs": two_inputs_two_outputs,
 }
@@ -174,7 +182,7 @@ def rows_for(graph: Graph, count: int, seed: int) -> np.ndarray:
 @cache
 def quantized(name: str, recipe: str) -> tuple[Graph, np.ndarray, np.ndarray]:
     """Return a model's quantized graph, rows, and the interpreter's answers."""
-    graph = WHOLE_MODELS[name]()
+    graph = RUNGS[recipe].prepare(WHOLE_MODELS[name]())
     statistics = calibrate(graph, rows_for(graph, 30, 1), np.empty((0, 0), np.float32))
     made = rewrite(graph, statistics, types_for(recipe, graph))
     rows = rows_for(made, ROWS, 2)

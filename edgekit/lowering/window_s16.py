@@ -28,11 +28,11 @@ def conv_2d_s16(context: Context, op: Op) -> None:
 def depthwise_conv_2d_s16(context: Context, op: Op) -> None:
     weights = int8_weights(context, op)
     rows, columns, units = weights.shape[1:]
+    if rows * columns > _MAX_TAPS:
+        raise Refused(f"its window of {rows} x {columns} has more than {_MAX_TAPS} taps")
     window = window_fields(context, op, rows, columns)
     if units % window["channels"]:
         raise Refused(f"its {units} filters are no multiple of the {window['channels']} channels")
-    if rows * columns > _MAX_TAPS:
-        raise Refused(f"its window of {rows} x {columns} has more than {_MAX_TAPS} taps")
     multiplier = units // window["channels"]
     context.step("depthwise_conv_2d_s16", **_layer(context, op, weights, units), **window, multiplier=multiplier)
 

@@ -25,7 +25,7 @@ RUNGS: Mapping[str, Recipe] = {
     "int8": Recipe("int8 weights and activations", "none"),
     "int8+int16-head": Recipe("int8, and the last layer with int16 activations", "head"),
     "int16": Recipe("int8 weights, int16 activations", "all"),
-    "int16x2": Recipe("int16 activations, each weight of a dense layer in two int8 parts", "all", split_weights),
+    "int16x2": Recipe("int16 activations, each weight in two int8 parts", "all", split_weights),
 }
 
 
