@@ -13,6 +13,8 @@ from edgekit.formats.tflite_read import read_tflite
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.lowering import Lowered, lower
 from edgekit.lowering.nearness import SPAN
+from edgekit.quantization.ranges import calibrate
+from edgekit.quantization.rewrite import rewrite
 from edgekit.quantize import float_ends
 from edgekit.runtimes.litert import Interpreter
 
@@ -57,6 +59,21 @@ def test_each_wider_recipe_is_nearer_to_the_float_model() -> None:
         off = {recipe: np.sqrt(np.mean((quantized(name, recipe)[2] - floats) ** 2)) for recipe in RECIPES}
         assert off["int16"] < 0.7 * off["int8"], (name, off)
         assert off["int16x2"] < 0.3 * off["int16"], (name, off)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize(("layer", "part"), [(-1, SPAN["float32"]), (1, SPAN["int8"])])
+def test_a_dense_layer_in_float32(layer: int, part: float, build: str) -> None:
+    """The last layer ends in float32; behind another one its answers are rounded to int8 again."""
+    graph = WHOLE_MODELS["autoencoder"]()
+    types = dict.fromkeys(range(len(graph.ops)), "int8") | {range(len(graph.ops))[layer]: "float32"}
+    made = rewrite(graph, calibrate(graph, rows_for(graph, 30, 1), np.empty((0, 0), np.float32)), types)
+    lowered = lower(made)
+    assert isinstance(lowered, Lowered)
+    assert lowered.near == part
+    rows = rows_for(made, ROWS, 2)
+    expected = Interpreter(write_tflite(made)).run(rows)
+    assert np.abs(Predictor(made, build).run(rows) - expected).max() <= part * np.ptp(expected)
 
 
 def trained() -> list[Path]:
