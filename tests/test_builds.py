@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from one_operator import OPERATORS
+from whole_models import WHOLE_MODELS, quantized
 
 from edgekit import plan as plans
 from edgekit.assets import asset
@@ -133,6 +134,16 @@ def test_the_chosen_build_equals_the_interpreter(device: Device, operator: str) 
         rows = (random.normal(size=(ROWS, columns)) * 2.0 ** random.uniform(-3, 4, (ROWS, 1))).astype(np.float32)
         expected = Interpreter(write_tflite(graph)).run(rows)
         np.testing.assert_array_equal(device.run(graph, rows, device.build), expected)
+
+
+@pytest.mark.parametrize("name", WHOLE_MODELS)
+def test_whole_models_in_the_chosen_build(device: Device, name: str) -> None:
+    for recipe in ("int8", "int16"):
+        graph, rows, expected = quantized(name, recipe)
+        lowered = lower(graph)
+        assert isinstance(lowered, Lowered)
+        answers = device.run(graph, rows, device.build)
+        np.testing.assert_allclose(answers, expected, rtol=0, atol=(lowered.near or 0) * np.ptp(expected))
 
 
 def test_the_probe_is_needed(device: Device) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random as stdlib_random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from engine import Engine, Predictor
+from near_operator import NEAR_OPERATORS
 from one_operator import OPERATORS, fully_connected
 
 from edgekit import plan as plans
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.lowering import LOWERINGS, Lowered, lower
+from edgekit.lowering.nearness import NEAR
 from edgekit.plan import Plan, Step
 from edgekit.runtimes.litert import Interpreter
 
@@ -20,6 +23,7 @@ GRAPHS, ROWS = 25, 12
 #: The relaxed build depends on the processor; test_builds.py holds it where its probe accepts it. The signed one needs a
 #: dot product that reads both operands signed, as wasmtime's deterministic one does.
 BUILDS = ("simd", "signed", "scalar")
+ALL = {**OPERATORS, **{(name, "float32"): drawn.make for name, drawn in NEAR_OPERATORS.items()}}
 
 
 def rows_for(graph: Graph, random: np.random.Generator) -> np.ndarray:
@@ -40,7 +44,7 @@ def test_operator_equals_interpreter(operator: str, dtype: str, build: str) -> N
 
 
 def test_every_lowering_has_vectors() -> None:
-    tested = {operator.split()[0] for operator, _ in OPERATORS} | {"DEQUANTIZE"}
+    tested = {operator.split()[0] for operator, _ in OPERATORS} | {"DEQUANTIZE"} | NEAR.keys()
     alike = {"SQUEEZE": "RESHAPE", "EXPAND_DIMS": "RESHAPE", "DIV": "MUL"}
     assert {alike.get(kind, kind) for kind in LOWERINGS} <= tested
 
@@ -91,13 +95,34 @@ def test_plan_check(plan: bytes, code: int) -> None:
     assert engine.untouched()
 
 
+def test_every_value_is_checked() -> None:
+    """Each offset of each operator in turn lies at the end of the arena, or of the weights."""
+    random = np.random.default_rng(5)
+    for (name, dtype), make in ALL.items():
+        lowered = lower(make(random, dtype))
+        assert isinstance(lowered, Lowered)
+        plan, weights = lowered.plan, b"".join(data for _, data in lowered.chunks)
+        for number, step in enumerate(plan.steps):
+            for place, (kind, field) in enumerate(plans.operators()[step.operator].fields):
+                if kind not in "VO":
+                    continue
+                for value in (plan.arena_bytes, plan.arena_bytes - 16, plans.CONSTANT | len(weights)):
+                    changed = replace(step, words=(*step.words[:place], value, *step.words[place + 1 :]))
+                    steps = (*plan.steps[:number], changed, *plan.steps[number + 1 :])
+                    engine = Engine(plans.encode(replace(plan, steps=steps)), weights, plan.arena_bytes)
+                    if engine.code == 0:
+                        engine.steps(len(steps))
+                    assert engine.untouched(), (name, dtype, step.operator, field, value)
+                    assert engine.code != 0 or value == plan.arena_bytes - 16
+
+
 @pytest.mark.parametrize("build", ["relaxed", *BUILDS])
 def test_broken_plans_stay_in_their_memory(build: str) -> None:
     """Random damage to plans of every operator: refused, or run without touching anything but the arena."""
     dice = stdlib_random.Random(5)
     random = np.random.default_rng(5)
     refused = ran = 0
-    for (_, dtype), make in OPERATORS.items():
+    for (_, dtype), make in ALL.items():
         lowered = lower(make(random, dtype))
         assert isinstance(lowered, Lowered)
         plan, weights = lowered.plan, b"".join(data for _, data in lowered.chunks)

@@ -25,9 +25,10 @@ ORDER = """
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.ranges
     quantization.passes quantization.rewrite quantization.ladder
-    lowering.context lowering.requantization lowering.sigmoid_table
-    lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
-    targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
+    lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table
+    lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
+    lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
+    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
     load quantize export verify report verdicts init inspect_model
     cli.options cli.console cli

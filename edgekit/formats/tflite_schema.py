@@ -99,6 +99,7 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
     "SQRT": OpSchema(""),
     "RSQRT": OpSchema("", {}, {"int8": 2}),
     "SQUARE": OpSchema("SquareOptions"),
+    "ABS": OpSchema("AbsOptions"),
     "NEG": OpSchema("NegOptions"),
     "MAXIMUM": OpSchema("MaximumMinimumOptions", {}, {"int8": 2}),
     "MINIMUM": OpSchema("MaximumMinimumOptions", {}, {"int8": 2}),

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.arena import ALIGNMENT, Lifetime, aligned, place
 from edgekit.graph import Array, Graph, Op, Tensor
+from edgekit.lowering.nearness import NEAR
 from edgekit.plan import CONSTANT, Plan, Step, Word, operators
 
 
@@ -38,6 +39,7 @@ class Context:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.steps: list[tuple[str, dict[str, Field]]] = []
+        self.nears: list[Op] = []  # see lowering/nearness.py
         self.chunks: list[tuple[int, bytes]] = []  # (first step that needs it, bytes padded to 16)
         self._offsets: dict[bytes, int] = {}
         self._weights_bytes = 0
@@ -52,6 +54,11 @@ class Context:
         wanted = [name for _, name in operators()[operator].fields]
         assert sorted(fields) == sorted(wanted), (operator, sorted(fields), sorted(wanted))
         self.steps.append((operator, fields))
+
+    def near(self, op: Op) -> None:
+        """Note that the engine's answers to an operator are near the interpreter's, not equal to them."""
+        assert op.kind in NEAR, f"declare a bound for {op.kind} in lowering/nearness.py"
+        self.nears.append(op)
 
     def value(self, index: int) -> Value | Constant:
         """Return where an operator finds a tensor: in the arena, or among the weights where it is constant."""

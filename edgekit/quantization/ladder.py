@@ -24,8 +24,8 @@ class Recipe:
 RUNGS: Mapping[str, Recipe] = {
     "int8": Recipe("int8 weights and activations", "none"),
     "int8+int16-head": Recipe("int8, and the last layer with int16 activations", "head"),
-    "int16": Recipe("int8 weights, int16 activations in the dense layers", "all"),
-    "int16x2": Recipe("int16 activations, each weight in two int8 parts, in the dense layers", "all", split_weights),
+    "int16": Recipe("int8 weights, int16 activations", "all"),
+    "int16x2": Recipe("int16 activations, each weight in two int8 parts", "all", split_weights),
 }
 
 

@@ -177,8 +177,8 @@ export interface Result {
 
 export interface TargetEntry {
   readonly files: readonly FileEntry[];
-  /** "exact": equal to the int8 model bit for bit; "bound": within `bound` of the float model. */
-  readonly parity: 'exact' | 'bound';
+  /** "exact": equal to the int8 model bit for bit; "near": within `bound` of it; "bound": within `bound` of the float model. */
+  readonly parity: 'exact' | 'near' | 'bound';
   readonly bound?: number;
   readonly options?: Readonly<Record<string, unknown>>;
 }
