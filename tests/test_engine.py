@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random as stdlib_random
+from pathlib import Path
 from dataclasses import replace
 
+import brotli
 import numpy as np
 import pytest
 from engine import Engine, Predictor
@@ -12,6 +14,7 @@ from near_operator import NEAR_OPERATORS
 from one_operator import OPERATORS, fully_connected
 
 from edgekit import plan as plans
+from edgekit.assets import asset
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.lowering import LOWERINGS, Lowered, lower
@@ -41,6 +44,29 @@ def test_operator_equals_interpreter(operator: str, dtype: str, build: str) -> N
         rows = rows_for(graph, random)
         expected = Interpreter(write_tflite(graph)).run(rows)
         np.testing.assert_array_equal(Predictor(graph, build).run(rows), expected)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_engine_of_dense_models_is_exact_and_refuses_the_rest(build: str) -> None:
+    random = np.random.default_rng(5)
+    dense, other = (OPERATORS[kind, "int8"](random, "int8") for kind in ("FULLY_CONNECTED", "CONV_2D"))
+    rows = rows_for(dense, random)
+    predictor = Predictor(dense, f"dense-{build}")
+    np.testing.assert_array_equal(predictor.run(rows), Interpreter(write_tflite(dense)).run(rows))
+    assert plans.engine_file(predictor.plan, build) == f"wasm/dist/engine-dense-{build}.wasm"
+    lowered = lower(other)
+    assert isinstance(lowered, Lowered)
+    assert plans.engine_file(lowered.plan, build) == f"wasm/dist/engine-{build}.wasm"
+    weights = b"".join(data for _, data in lowered.chunks)
+    engine = Engine(plans.encode(lowered.plan), weights, lowered.plan.arena_bytes, f"dense-{build}")
+    assert engine.code % 8 == 5  # a step that it does not have
+
+
+@pytest.mark.parametrize("engine", sorted(asset("wasm/dist").glob("engine-*.wasm")), ids=lambda file: file.name)
+def test_an_engine_is_small(engine: Path) -> None:
+    """What is loaded of edgekit for a first prediction stays within its budget."""
+    limit = 8_000 if "dense" in engine.name else 24_000
+    assert len(brotli.compress(engine.read_bytes())) < limit
 
 
 def test_every_lowering_has_vectors() -> None:

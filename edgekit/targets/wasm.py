@@ -34,7 +34,10 @@ class WasmTarget:
         files = [File("wasm/plan.bin", plans.encode(lowered.plan), "plan")]
         files += [
             File(
-                f"wasm/engine-{build}.wasm", asset(f"wasm/dist/engine-{build}.wasm").read_bytes(), "engine", build=build
+                f"wasm/engine-{build}.wasm",
+                asset(plans.engine_file(lowered.plan, build)).read_bytes(),
+                "engine",
+                build=build,
             )
             for build in BUILDS
         ]
