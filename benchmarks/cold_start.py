@@ -21,7 +21,7 @@ from brotli_server import FLAGS, serving
 from contenders import bundles
 from judge import difference
 from npm_packages import litert_files
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from session import answer, open_browser, open_page
 
 from edgekit import golden
@@ -131,14 +131,19 @@ def site(stack: Stack, bundle: Bundle, row: golden.Rows, hinted: bool) -> dict[s
     return {"/": page.encode(), **{path: file.read_bytes() for path, file in scripts.items()}, **stack.files}
 
 
+def imitate(page: Page, line: Line) -> None:
+    """Let a page have that line from now on."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    speed = line.mbit * 1e6 / 8
+    limits = {"latency": line.rtt, "downloadThroughput": speed, "uploadThroughput": speed}
+    session.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+
+
 def visit(browser: Browser, url: str, line: Line) -> dict[str, Any]:
     """Open the page with an empty cache and return what it says."""
     with open_page(browser) as page:
-        session = page.context.new_cdp_session(page)
-        session.send("Network.enable")
-        speed = line.mbit * 1e6 / 8
-        limits = {"latency": line.rtt, "downloadThroughput": speed, "uploadThroughput": speed}
-        session.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+        imitate(page, line)
         page.goto(url, wait_until="commit", timeout=_TIMEOUT_SECONDS * 1000)
         result: dict[str, Any] = answer(page, _TIMEOUT_SECONDS)
         return result
