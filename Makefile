@@ -18,6 +18,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python wasm/build.py --check
+	$(BIN)/python wasm/build_js.py --check
 
 js: setup
 	node --test tests/js/
@@ -27,6 +28,7 @@ pytest: setup
 
 wasm: setup
 	$(BIN)/python wasm/build.py
+	$(BIN)/python wasm/build_js.py
 
 clean:
 	rm -rf $(VENV) build dist examples/*/out

@@ -15,7 +15,7 @@ PACKAGE = "edgekit"
 ORDER = """
     __init__ errors assets progress plain
     graph config manifest models golden
-    affine metrics arena plan shards
+    affine metrics arena plan engine_memory shards
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.csv_read formats.npz_read formats.parquet
@@ -30,7 +30,7 @@ ORDER = """
     lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
-    load quantize export verify report verdicts init inspect_model
+    load quantize export verify report verdicts init inspect_model inspect_bundle
     cli.options cli.console cli
     cli.init cli.inspect cli.export cli.verify cli.serve
     __main__
