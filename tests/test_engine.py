@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random as stdlib_random
-from pathlib import Path
 from dataclasses import replace
+from pathlib import Path
 
 import brotli
 import numpy as np
