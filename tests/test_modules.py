@@ -25,8 +25,9 @@ ORDER = """
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.ranges
     quantization.passes quantization.rewrite quantization.ladder
-    lowering.context lowering.requantization lowering.sigmoid_table
-    lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
+    lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
+    lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
+    lowering.resize lowering.transpose_conv lowering
     targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
     load quantize export verify report verdicts init inspect_model

@@ -18,6 +18,7 @@ from edgekit.formats.tflite_schema import (
     OPCODE_NAMES,
     PADDINGS,
     TYPE_NAMES,
+    Option,
 )
 from edgekit.graph import DTYPES, Array, Graph, Op, Quant, Tensor
 
@@ -132,12 +133,18 @@ def _options(operator: Any, kind: str, name: str) -> dict[str, Any]:
     if operator.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, schema.table):
         raise InputError(f"{name}: the operator {kind} carries the options of another operator; convert it again")
     table.Init(raw.Bytes, raw.Pos)
-    values = {field: getattr(table, camel(field))() for field in schema.fields}
+    values = {name: _option(table, camel(name), default) for name, default in schema.fields.items()}
     if "fused_activation_function" in values:
         values["fused_activation_function"] = ACTIVATIONS[values["fused_activation_function"]]
     if "padding" in values:
         values["padding"] = PADDINGS[values["padding"]]
     return values
+
+
+def _option(table: Any, field: str, default: Option) -> Any:
+    if not isinstance(default, tuple):
+        return getattr(table, field)()
+    return tuple(int(n) for n in getattr(table, f"{field}AsNumpy")()) if getattr(table, f"{field}Length")() else ()
 
 
 def camel(field: str) -> str:

@@ -9,10 +9,12 @@ from edgekit.graph import Graph, Op
 from edgekit.lowering.context import Context, Refused
 from edgekit.lowering.conversion import dequantize, quantize
 from edgekit.lowering.dense import fully_connected
-from edgekit.lowering.elementwise import binary
-from edgekit.lowering.movement import pad, slice_box, strided_slice, transpose
-from edgekit.lowering.reduction import mean
+from edgekit.lowering.elementwise import binary, prelu
+from edgekit.lowering.movement import gather, pad, slice_box, split, strided_slice, transpose
+from edgekit.lowering.reduction import reduction
+from edgekit.lowering.resize import resize_bilinear, resize_nearest
 from edgekit.lowering.shape import concatenation, reshape
+from edgekit.lowering.transpose_conv import transpose_conv
 from edgekit.lowering.unary import softmax, unary
 from edgekit.lowering.window import conv_2d, depthwise_conv_2d, pool_2d
 from edgekit.plan import Plan
@@ -23,12 +25,16 @@ LOWERINGS: Mapping[str, Callable[[Context, Op], None]] = {
     "FULLY_CONNECTED": fully_connected,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "TRANSPOSE_CONV": transpose_conv,
     "AVERAGE_POOL_2D": pool_2d,
     "MAX_POOL_2D": pool_2d,
     "ADD": binary,
     "SUB": binary,
     "MUL": binary,
     "DIV": binary,
+    "MAXIMUM": binary,
+    "MINIMUM": binary,
+    "PRELU": prelu,
     "LOGISTIC": unary,
     "TANH": unary,
     "RELU": unary,
@@ -43,11 +49,19 @@ LOWERINGS: Mapping[str, Callable[[Context, Op], None]] = {
     "SQUEEZE": reshape,
     "EXPAND_DIMS": reshape,
     "CONCATENATION": concatenation,
-    "MEAN": mean,
+    "MEAN": reduction,
+    "SUM": reduction,
     "PAD": pad,
     "TRANSPOSE": transpose,
     "SLICE": slice_box,
     "STRIDED_SLICE": strided_slice,
+    "SPLIT": split,
+    "SPLIT_V": split,
+    "UNPACK": split,
+    "PACK": concatenation,
+    "GATHER": gather,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
+    "RESIZE_BILINEAR": resize_bilinear,
 }
 
 

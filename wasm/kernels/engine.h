@@ -56,6 +56,16 @@ static inline int32_t ek_half_away(double x, double low, double high) {
     return (int32_t)whole + (rest >= 0.5) - (rest <= -0.5);
 }
 
+/* x * multiplier * 2^(shift - 31), rounded twice: TFLite's MultiplyByQuantizedMultiplier. multiplier >= 0,
+ * -31 <= shift <= 14 and |x| < 2^17 keep every product inside 64 bits; the shift to the left wraps beyond 32. */
+static inline int32_t ek_fixed(int32_t x, int32_t multiplier, int32_t shift) {
+    int64_t product = (int64_t)(int32_t)((uint32_t)x << (shift > 0 ? shift : 0)) * multiplier;
+    int32_t high = (int32_t)((product + (product >= 0 ? 1 << 30 : 1 - (1 << 30))) / (1ll << 31));
+    if (shift >= 0) return high;
+    int32_t mask = (int32_t)((1ll << -shift) - 1), rest = high & mask;
+    return (int32_t)((int64_t)high >> -shift) + (rest > (mask >> 1) + (high < 0));
+}
+
 #define V(name) uint32_t name;
 #define O(name) uint32_t name;
 #define I(name) int32_t name;
