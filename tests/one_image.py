@@ -29,12 +29,14 @@ def resize(kind: str) -> Callable[[Random, str], Graph]:
 
 
 def transpose_conv(random: Random, dtype: str) -> Graph:
-    """Draw a kernel smaller or larger than the stride, and every height that the padding allows."""
+    """Draw a kernel and every size that the padding allows; a kernel smaller than the stride only without padding."""
     graph = Builder(random, dtype)
     batch, height, width, channels = (int(n) for n in random.integers(1, [3, 7, 7, 20]))
     units = int(random.integers(1, 20))
     kernel, stride = ([int(n) for n in random.integers(1, m, 2)] for m in (6, 4))
     padding = "SAME" if random.integers(2) else "VALID"
+    if padding == "SAME":
+        kernel = [max(k, s) for k, s in zip(kernel, stride, strict=True)]
     size = []
     for n, k, s in zip((height, width), kernel, stride, strict=True):
         least = (n - 1) * s + 1 if padding == "SAME" else (n - 1) * s + k

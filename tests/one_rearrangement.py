@@ -77,6 +77,25 @@ def gather(random: Random, dtype: str) -> Graph:
     return graph.finish(result)
 
 
+def tile(random: Random, dtype: str) -> Graph:
+    graph, shape, _ = _start(random, dtype)
+    times = [int(n) for n in random.integers(1, 4, len(shape))]
+    source = graph.value(shape)
+    result = graph.result(tuple(n * t for n, t in zip(shape, times, strict=True)), graph.tensors[source].quant)
+    graph.op("TILE", (source, numbers(graph, *times)), (result,))
+    return graph.finish(result)
+
+
+def broadcast_to(random: Random, dtype: str) -> Graph:
+    graph, shape, _ = _start(random, dtype)
+    out = tuple(int(random.integers(1, 4)) if n == 1 else n for n in shape)
+    out = (*(int(n) for n in random.integers(1, 4, int(random.integers(2)))), *out)
+    source = graph.value(shape)
+    result = graph.result(out, graph.tensors[source].quant)
+    graph.op("BROADCAST_TO", (source, numbers(graph, *out)), (result,))
+    return graph.finish(result)
+
+
 def renamed(kind: str) -> Callable[[Random, str], Graph]:
     """Draw SQUEEZE or EXPAND_DIMS, and an ADD behind it: on their own they are no step."""
 
@@ -114,7 +133,15 @@ def reshape(random: Random, dtype: str) -> Graph:
     return graph.finish(result)
 
 
-_MAKERS = {"SPLIT": split, "SPLIT_V": split_v, "PACK": pack, "UNPACK": unpack, "GATHER": gather}
+_MAKERS = {
+    "SPLIT": split,
+    "SPLIT_V": split_v,
+    "PACK": pack,
+    "UNPACK": unpack,
+    "GATHER": gather,
+    "TILE": tile,
+    "BROADCAST_TO": broadcast_to,
+}
 
 OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     **{(kind, dtype): make for kind, make in _MAKERS.items() for dtype in ("int8", "int16", "float32")},

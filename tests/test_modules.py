@@ -24,7 +24,7 @@ ORDER = """
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.ranges
-    quantization.passes quantization.rewrite quantization.ladder
+    quantization.passes quantization.widening quantization.rewrite quantization.ladder
     lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
     lowering.resize lowering.transpose_conv lowering

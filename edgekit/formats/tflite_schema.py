@@ -96,6 +96,8 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
     "PACK": OpSchema("PackOptions", {"values_count": 0, "axis": 0}, {"int8": 2, "int16": 3}),
     "UNPACK": OpSchema("UnpackOptions", {"num": 0, "axis": 0}, {"int8": 2, "int16": 4}),
     "GATHER": OpSchema("GatherOptions", {"axis": 0, "batch_dims": 0}, {"int8": 2, "int16": 4}),
+    "TILE": OpSchema("TileOptions"),
+    "BROADCAST_TO": OpSchema("BroadcastToOptions", {}, {"float32": 2, "int8": 2, "int16": 2}),
     "RESIZE_BILINEAR": OpSchema("ResizeBilinearOptions", _RESIZE, {"float32": 3, "int8": 3, "int16": 4}),
     "RESIZE_NEAREST_NEIGHBOR": OpSchema("ResizeNearestNeighborOptions", _RESIZE, {"float32": 3, "int8": 3, "int16": 4}),
     "QUANTIZE": OpSchema("", {}, {"int16": 2}),

@@ -10,7 +10,7 @@ from edgekit.lowering.context import Context, Refused
 from edgekit.lowering.conversion import dequantize, quantize
 from edgekit.lowering.dense import fully_connected
 from edgekit.lowering.elementwise import binary, prelu
-from edgekit.lowering.movement import gather, pad, slice_box, split, strided_slice, transpose
+from edgekit.lowering.movement import gather, pad, repeat, slice_box, split, strided_slice, transpose
 from edgekit.lowering.reduction import reduction
 from edgekit.lowering.resize import resize_bilinear, resize_nearest
 from edgekit.lowering.shape import concatenation, reshape
@@ -60,6 +60,8 @@ LOWERINGS: Mapping[str, Callable[[Context, Op], None]] = {
     "UNPACK": split,
     "PACK": concatenation,
     "GATHER": gather,
+    "TILE": repeat,
+    "BROADCAST_TO": repeat,
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
     "RESIZE_BILINEAR": resize_bilinear,
 }

@@ -1,4 +1,4 @@
-"""Operators that only move values: PAD, TRANSPOSE, SLICE, STRIDED_SLICE, SPLIT, UNPACK, GATHER."""
+"""Operators that only move values: PAD, TRANSPOSE, SLICE, STRIDED_SLICE, SPLIT, UNPACK, GATHER, TILE, BROADCAST_TO."""
 
 from __future__ import annotations
 
@@ -75,6 +75,21 @@ def split(context: Context, op: Op) -> None:
             raise Refused("its shapes do not fit")
         copy_box(context, ports, sizes, (at * steps[axis], steps), (0, steps_of(sizes)))
         at += length
+
+
+def repeat(context: Context, op: Op) -> None:
+    """TILE and BROADCAST_TO: each axis of the input some number of times, which is a step of 0."""
+    source, output = _same(context, op)
+    shape = (*[1] * (len(output.shape) - len(source.shape)), *source.shape)
+    if len(shape) != len(output.shape) or any(out % n for n, out in zip(shape, output.shape, strict=True)):
+        raise Refused(f"it makes {list(output.shape)} of {list(source.shape)}")
+    sizes, read, written = [], [], []
+    axes = zip(shape, output.shape, steps_of(shape), steps_of(output.shape), strict=True)
+    for length, out, step, to in axes:
+        sizes += [out // length, length]
+        read += [0, step]
+        written += [length * to, to]
+    _copy(context, op, sizes, (0, read), (0, written))
 
 
 def gather(context: Context, op: Op) -> None:

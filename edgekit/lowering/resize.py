@@ -65,7 +65,8 @@ def _nearest(length: int, out: int, op: Op) -> Array:
     place = np.arange(out, dtype=np.float32) + (_HALF if op.options["half_pixel_centers"] else np.float32(0))
     place = place * _scale(length, out, op)
     chosen = np.floor(place.astype(np.float64) + 0.5) if op.options["align_corners"] else np.floor(place)
-    return np.clip(chosen, 0, length - 1).astype("<i4")
+    indices: Array = np.clip(chosen, 0, length - 1).astype("<i4")
+    return indices
 
 
 def _between(length: int, out: int, op: Op) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from edgekit.graph import DTYPES
 from edgekit.lowering.context import Constant, Context, Refused, Value
 
 _DIMENSIONS = 5  # of wasm/kernels/strided_copy.c
+_MOST_STEPS = 64  # that one operator becomes
 
 Box = tuple[int, Sequence[int]]  # where the first element lies, and the step of each dimension
 
@@ -25,23 +27,28 @@ class Ports:
 
 
 def copy_box(context: Context, ports: Ports, sizes: Sequence[int], source: Box, output: Box) -> None:
-    """Append the copy of a box of `sizes` elements; dimensions that lie behind each other become one."""
+    """Append the copy of a box of `sizes` elements.
+
+    Dimensions that lie behind each other become one; what is left beyond five becomes steps of their own.
+    """
     dimensions = _merged(sizes, source[1], output[1])
-    if len(dimensions) > _DIMENSIONS:
+    outer, inner = dimensions[:-_DIMENSIONS], dimensions[-_DIMENSIONS:]
+    if math.prod(size for size, _, _ in outer) > _MOST_STEPS:
         raise Refused(f"it has {len(dimensions)} dimensions")
-    dimensions = [(1, 0, 0)] * (_DIMENSIONS - len(dimensions)) + dimensions
-    fields = {}
-    for name, values in zip(("size", "in", "out"), zip(*dimensions, strict=True), strict=True):
+    inner = [(1, 0, 0)] * (_DIMENSIONS - len(inner)) + inner
+    fields: dict[str, int] = {}
+    for name, values in zip(("size", "in", "out"), zip(*inner, strict=True), strict=True):
         fields |= {f"{name}{i}": int(v) for i, v in enumerate(values)}
-    context.step(
-        "strided_copy",
-        input=ports.input,
-        output=ports.output,
-        element_bytes=DTYPES[ports.dtype].itemsize,
-        in_offset=source[0],
-        out_offset=output[0],
-        **fields,
-    )
+    for place in np.ndindex(*(size for size, _, _ in outer)):
+        context.step(
+            "strided_copy",
+            input=ports.input,
+            output=ports.output,
+            element_bytes=DTYPES[ports.dtype].itemsize,
+            in_offset=source[0] + sum(i * step for i, (_, step, _) in zip(place, outer, strict=True)),
+            out_offset=output[0] + sum(i * step for i, (_, _, step) in zip(place, outer, strict=True)),
+            **fields,
+        )
 
 
 def steps_of(shape: Sequence[int]) -> list[int]:
