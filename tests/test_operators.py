@@ -85,6 +85,19 @@ def test_transpose_conv_becomes_int8(length: int, out: int, taps: int, stride: i
     np.testing.assert_array_equal(Predictor(made, "simd").run(rows), answers)
 
 
+def test_an_output_that_nothing_reads() -> None:
+    """The first step of an unrolled LSTM does not read its forget gate; XNNPACK then keeps no such tensor."""
+    graph = Builder(np.random.default_rng(3), "float32")
+    source, unread, read = graph.value((1, 8)), graph.result((1, 4)), graph.result((1, 4))
+    graph.op("SPLIT", (numbers(graph, 1), source), (unread, read), num_splits=2)
+    result = graph.result((1, 4))
+    graph.op("TANH", (read,), (result,))
+    floats = graph.finish(result)
+    made = quantized(floats, rows_for(floats))
+    answers = Interpreter(write_tflite(made)).run(rows_for(floats))
+    np.testing.assert_array_equal(Predictor(made, "simd").run(rows_for(floats)), answers)
+
+
 def test_squeeze_and_reshape_keep_their_options() -> None:
     """A SQUEEZE of one axis among several of length 1 is not a SQUEEZE of all."""
     graph = Builder(RANDOM, "float32")

@@ -39,6 +39,14 @@ ALL_TYPE_NAMES: Mapping[int, str] = {code: name.lower() for name, code in _names
 Option = int | float | bool | str | tuple[int, ...]
 
 
+#: Operators that hold a loop or a condition: they run other graphs, and no target takes them.
+LOOPS = frozenset(
+    {"WHILE", "IF", "CALL", "CALL_ONCE", "LSTM", "RNN", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN",
+     "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN"}
+)  # fmt: skip
+UNROLL = "is a loop or a condition; give recurrent layers unroll=True and convert the model again"
+
+
 @dataclass(frozen=True)
 class OpSchema:
     """The option table of an operator ("" for none) and the oldest operator version for each element type."""

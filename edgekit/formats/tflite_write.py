@@ -10,7 +10,7 @@ import tflite
 
 from edgekit.errors import InputError
 from edgekit.formats.tflite_read import camel
-from edgekit.formats.tflite_schema import ACTIVATIONS, OP_SCHEMAS, OPCODES, PADDINGS, TYPE_CODES
+from edgekit.formats.tflite_schema import ACTIVATIONS, LOOPS, OP_SCHEMAS, OPCODES, PADDINGS, TYPE_CODES, UNROLL
 from edgekit.graph import Graph, Op, Quant, Tensor
 
 _PLACEHOLDER_FOR_GREATER_OP_CODES = 127
@@ -46,7 +46,10 @@ def write_tflite(graph: Graph) -> bytes:
 def _code_key(graph: Graph, op: Op) -> tuple[str, int]:
     schema = OP_SCHEMAS.get(op.kind)
     if schema is None:
-        raise InputError(f"the operator {op.kind} (layer {graph.layer(op)}) is not one that edgekit writes")
+        why = (
+            UNROLL if op.kind in LOOPS else "is not one that edgekit writes; docs/operators.md lists those that it does"
+        )
+        raise InputError(f"the operator {op.kind} (layer {graph.layer(op)}) {why}")
     dtypes = [graph.tensors[i].dtype for i in op.inputs if i >= 0]
     dtype = next((d for d in dtypes if d not in ("int32", "int64")), dtypes[0])  # a shape or an axis may come first
     if op.kind == "QUANTIZE" and graph.tensors[op.outputs[0]].dtype == "int16":

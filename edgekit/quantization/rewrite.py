@@ -49,7 +49,7 @@ class _Rewriter:
 
     def _quantized(self, op: Op, dtype: str) -> None:
         rule = RULES[op.kind]
-        target = self._output_quant(op, dtype)
+        target = None if rule.output == "same" else self._output_quant(op, dtype)
         wanted = target if rule.output == "shared" else None
         inputs: dict[int, int] = {}  # by their places
         for place, index in enumerate(op.inputs):
