@@ -93,6 +93,7 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("ADD of any shapes", "float32"): broadcast("ADD"),
     ("SUB of any shapes", "float32"): broadcast("SUB"),
     ("MUL of any shapes", "float32"): broadcast("MUL"),
+    ("DIV", "float32"): broadcast("DIV"),
     ("MAXIMUM", "int8"): broadcast("MAXIMUM"),
     ("MINIMUM", "int8"): broadcast("MINIMUM"),
     ("MAXIMUM", "float32"): broadcast("MAXIMUM"),

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
+import keras_models
 import numpy as np
 import pytest
 from engine import Predictor
 from graph_builder import Builder, numbers, quant
 from one_operator import OPERATORS
 
+from edgekit.config import Config, RecipeConfig
+from edgekit.data import Dataset
+from edgekit.errors import EdgekitError
+from edgekit.formats.keras import Converted, convert_all
+from edgekit.formats.tflite_read import read_tflite
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, Tensor
 from edgekit.lowering import Lowered, lower
+from edgekit.models import Model
 from edgekit.quantization.ladder import types_for
 from edgekit.quantization.ranges import calibrate
 from edgekit.quantization.rewrite import rewrite
 from edgekit.quantization.widening import widen_kernels
+from edgekit.quantize import Rows, quantize
 from edgekit.runtimes.litert import Interpreter
 
 RANDOM = np.random.default_rng(0)
@@ -108,6 +118,37 @@ def test_squeeze_and_reshape_keep_their_options() -> None:
     interpreter = Interpreter(write_tflite(graph.finish(result)))
     assert interpreter.run(np.zeros((1, 3), np.float32)).shape == (1, 3)
     assert [tuple(d["shape"]) for d in interpreter._outputs] == [(3, 1)]
+
+
+#: Keras models with the operators that the converter makes of them.
+KERAS = {
+    "unet": {"TRANSPOSE_CONV", "RESIZE_BILINEAR", "TILE", "MUL", "CONCATENATION", "AVERAGE_POOL_2D", "CONV_2D"},
+    "branches": {"SPLIT", "SPLIT_V", "MAXIMUM", "MINIMUM", "PRELU", "PACK", "SUM", "MEAN", "GATHER", "FULLY_CONNECTED"},
+}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted | EdgekitError]:
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("not run: the extra [convert] is not installed")
+    folder = keras_models.made(tmp_path_factory.getbasetemp())
+    results = convert_all([folder / f"{name}.keras" for name in KERAS], tmp_path_factory.mktemp("converted"))
+    return dict(zip(KERAS, results, strict=True))
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_a_keras_model_goes_all_the_way(converted: dict[str, Converted | EdgekitError], name: str) -> None:
+    result = converted[name]
+    assert isinstance(result, Converted), result
+    graph = read_tflite(result.tflite)
+    model = Model(name, "keras", Path(f"{name}.keras"), "", graph, result.inputs, result.outputs)
+    inputs = rows_for(graph, 48)
+    labels = Interpreter(result.tflite.read_bytes()).run(inputs) + np.float32(0.5) * rows_for(graph, 48)[:, :1]
+    data = Dataset(inputs, labels, (), "", Path("rows.npz"))
+    done = quantize(model, Rows(data, data), Config(recipe=RecipeConfig(mode="int8")))
+    int8 = {op.kind for op in done.graph.ops if done.graph.tensors[op.outputs[0]].dtype == "int8"}
+    assert int8 >= KERAS[name]
+    np.testing.assert_array_equal(Predictor(done.graph, "simd").run(inputs), done.outputs)
 
 
 def _two_scales(kind: str) -> Graph:
