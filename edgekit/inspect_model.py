@@ -20,6 +20,7 @@ from edgekit.quantization.ladder import types_for
 from edgekit.quantization.passes import detach_variable_bias, fold_bias_add
 from edgekit.quantization.ranges import Range, Statistics
 from edgekit.quantization.rewrite import rewrite
+from edgekit.quantization.widening import widen_kernels
 from edgekit.quantize import float_ends
 from edgekit.targets import TARGETS
 
@@ -95,7 +96,7 @@ def _ask(model: Model, graph: Graph) -> tuple[TargetAnswer, ...]:
 
 def _stand_in(graph: Graph) -> Graph:
     """Quantize with ranges of [-1, 1]: which operators come out does not depend on the data."""
-    ready = fold_bias_add(detach_variable_bias(graph))
+    ready = widen_kernels(fold_bias_add(detach_variable_bias(graph)))
     one = np.ones(1, np.float32)
     ranges = {i: Range(-one, one) for i in range(len(ready.tensors))}
     return rewrite(ready, Statistics(ranges, {}), types_for("int8", ready))

@@ -197,7 +197,7 @@ def graphs_of(kind: str) -> list[tuple[str, Graph]]:
         for _ in range(20):  # the kernel depends on the scales
             graph = vectors[name, dtype](random, dtype)
             if not own:
-                ops = tuple(replace(op, kind=kind) if op.kind == name else op for op in graph.ops)
+                ops = tuple(replace(op, kind=kind) if op.kind == name.split()[0] else op for op in graph.ops)
                 graph = replace(graph, ops=ops)
             made.append((dtype, graph))
     return made

@@ -24,10 +24,10 @@ ORDER = """
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.ranges
-    quantization.passes quantization.rewrite quantization.ladder
-    lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table
+    quantization.passes quantization.widening quantization.rewrite quantization.ladder
+    lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
-    lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
+    lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
     load quantize export verify report verdicts init inspect_model inspect_bundle

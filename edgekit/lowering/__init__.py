@@ -9,13 +9,15 @@ from edgekit.graph import Graph, Op
 from edgekit.lowering.context import Context, Refused
 from edgekit.lowering.conversion import dequantize, quantize
 from edgekit.lowering.dense import fully_connected
-from edgekit.lowering.elementwise import binary
+from edgekit.lowering.elementwise import binary, prelu
 from edgekit.lowering.float_ops import fully_connected_f32, softmax_f32, unary_f32
-from edgekit.lowering.movement import pad, slice_box, strided_slice, transpose
+from edgekit.lowering.movement import gather, pad, repeat, slice_box, split, strided_slice, transpose
 from edgekit.lowering.nearness import span_part
-from edgekit.lowering.reduction import mean
+from edgekit.lowering.reduction import reduction
 from edgekit.lowering.reduction_s16 import mean_s16
+from edgekit.lowering.resize import resize_bilinear, resize_nearest
 from edgekit.lowering.shape import concatenation, reshape
+from edgekit.lowering.transpose_conv import transpose_conv
 from edgekit.lowering.unary import softmax, unary
 from edgekit.lowering.window import conv_2d, depthwise_conv_2d, pool_2d
 from edgekit.lowering.window_s16 import conv_2d_s16, depthwise_conv_2d_s16, pool_2d_s16
@@ -42,12 +44,16 @@ LOWERINGS: Mapping[str, Lowering] = {
     "FULLY_CONNECTED": by_type(fully_connected, float32=fully_connected_f32),
     "CONV_2D": by_type(conv_2d, int16=conv_2d_s16),
     "DEPTHWISE_CONV_2D": by_type(depthwise_conv_2d, int16=depthwise_conv_2d_s16),
+    "TRANSPOSE_CONV": transpose_conv,
     "AVERAGE_POOL_2D": _POOL,
     "MAX_POOL_2D": _POOL,
     "ADD": binary,
     "SUB": binary,
     "MUL": binary,
     "DIV": binary,
+    "MAXIMUM": binary,
+    "MINIMUM": binary,
+    "PRELU": prelu,
     "LOGISTIC": _FUNCTION,
     "TANH": _FUNCTION,
     "RELU": _FUNCTION,
@@ -69,11 +75,21 @@ LOWERINGS: Mapping[str, Lowering] = {
     "SQUEEZE": reshape,
     "EXPAND_DIMS": reshape,
     "CONCATENATION": concatenation,
-    "MEAN": by_type(mean, int16=mean_s16),
+    "MEAN": by_type(reduction, int16=mean_s16),
+    "SUM": reduction,
     "PAD": pad,
     "TRANSPOSE": transpose,
     "SLICE": slice_box,
     "STRIDED_SLICE": strided_slice,
+    "SPLIT": split,
+    "SPLIT_V": split,
+    "UNPACK": split,
+    "PACK": concatenation,
+    "GATHER": gather,
+    "TILE": repeat,
+    "BROADCAST_TO": repeat,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
+    "RESIZE_BILINEAR": resize_bilinear,
 }
 
 

@@ -38,6 +38,7 @@ class Context:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.tensors = list(graph.tensors)
         self.steps: list[tuple[str, dict[str, Field]]] = []
         self.nears: list[Op] = []  # see lowering/nearness.py
         self.chunks: list[tuple[int, bytes]] = []  # (first step that needs it, bytes padded to 16)
@@ -47,7 +48,12 @@ class Context:
         self._scratch: list[int] = []
 
     def tensor(self, index: int) -> Tensor:
-        return self.graph.tensors[index]
+        return self.tensors[index]
+
+    def add(self, tensor: Tensor) -> int:
+        """Add a tensor that the graph does not have, for an operator that is lowered to others."""
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
 
     def step(self, operator: str, **fields: Field) -> None:
         """Append a step; its fields are checked against the registry."""
@@ -65,8 +71,8 @@ class Context:
         data = self.tensor(index).data
         return Value(self._root(index)) if data is None else self.constant(data)
 
-    def output(self, op: Op) -> Value:
-        return Value(self._root(op.outputs[0]))
+    def output(self, op: Op, number: int = 0) -> Value:
+        return Value(self._root(op.outputs[number]))
 
     def constant(self, data: Array) -> Constant:
         """Put bytes among the weights; equal bytes are stored once."""
@@ -85,7 +91,7 @@ class Context:
         self._aliases[index] = of
 
     def scratch(self, size: int) -> Value:
-        """Return memory that lives during the next step only."""
+        """Return memory that lives from the first to the last step that names it."""
         self._scratch.append(size)
         return Value(-len(self._scratch))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.affine import quantize_multiplier
 from edgekit.graph import Op
 from edgekit.lowering.context import Context, Refused
-from edgekit.lowering.reduction import reduced_box
+from edgekit.lowering.reduction import side_by_side
 from edgekit.lowering.requantization import scale_and_zero
 
 
@@ -13,7 +13,7 @@ def mean_s16(context: Context, op: Op) -> None:
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
     if output.dtype != "int16":
         raise Refused(f"it computes {output.dtype} from {source.dtype}")
-    outer, reduced, inner = reduced_box(context, op)
+    values, (outer, reduced, inner) = side_by_side(context, op)
     (input_scale, _), (output_scale, _) = scale_and_zero(source), scale_and_zero(output)
     multiplier, shift = quantize_multiplier(float(input_scale) / float(output_scale))
     # TFLite divides the multiplier by the count after it took as many bits from the shift as the count has.
@@ -23,7 +23,7 @@ def mean_s16(context: Context, op: Op) -> None:
         raise Refused(f"the sums of {reduced} values do not fit 32 bits with these scales")
     context.step(
         "mean_s16",
-        input=context.value(op.inputs[0]),
+        input=values,
         output=context.output(op),
         outer=outer,
         reduced=reduced,

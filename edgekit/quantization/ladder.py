@@ -58,7 +58,7 @@ def _type(graph: Graph, op: Op, wide: bool) -> str:
     rule = RULES.get(op.kind)
     if rule is None or op.activation in ("TANH", "SIGN_BIT"):
         return "float32"
-    if rule.weights is not None and not all(graph.is_constant(i) for i in op.inputs[1:]):
+    if rule.weights is not None and set(graph.variable_inputs(op)) - {op.inputs[rule.source]}:
         return "float32"
     if any(graph.tensors[i].dtype != "float32" for i in (*graph.variable_inputs(op), *op.outputs)):
         return "float32"
