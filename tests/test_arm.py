@@ -1,12 +1,14 @@
 """Every build that an ARM device can choose is exact there: V8 for 64-bit ARM, emulated, against the interpreter here.
 
-The processors differ in the dot product of ARMv8.2, the compilers in its use: V8's baseline compiler never takes it. One process answers all that is asked of a processor and a compiler; `scripts/setup_arm.sh` gets it.
+The processors differ in the dot product of ARMv8.2, the compilers in its use: V8's baseline compiler never takes it. One
+process answers all that is asked of a processor and a compiler. scripts/setup_arm.sh gets the emulator.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -24,9 +26,11 @@ from edgekit.assets import asset
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.runtimes.litert import Interpreter
+from edgekit.store import Bundle
+from edgekit.verify import PASS, UNFIT, verify
 
 ROOT = Path(__file__).parent.parent
-GRAPHS, ROWS = 5, 6
+GRAPHS, ROWS = 4, 6
 BUILDS = ("signed", "simd", "scalar", "relaxed")
 BASELINE, OPTIMIZING = "--liftoff-only", "--no-liftoff"
 #: (processor, options of V8): with the dot product, and as before ARMv8.2; baseline and optimizing compiler.
@@ -171,6 +175,17 @@ def test_answers_stay_when_the_code_is_optimized(tmp_path: Path, processor: str)
     models = tuple(
         v for v in vectors() if v.name in (*MODELS, "FULLY_CONNECTED int8", "DEPTHWISE_CONV_2D of 3 x 3 int8")
     )
-    said = ask(tmp_path, (processor, "--wasm-tiering-budget=200000"), models, tiers=True)
+    said = ask(tmp_path, (processor, "--wasm-tiering-budget=3000000"), models, tiers=True)
     assert (said["optimized"][0], said["optimized"][-1]) == (False, True)
     assert said["answers"] == [[text(v.expected.astype("<f4").tobytes())] for v in models]
+
+
+def test_a_bundle_passes_there(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of a page: edgekit's own loader, on a processor without the dot product, compilers as they are."""
+    node = tmp_path / "node"
+    node.write_text(f'#!/bin/sh\nexec {node_for_arm()} cortex-a53 "$@"\n')
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    checks = [c for c in verify(bundle, runtimes=["node"]).checks if c.runtime.lower().startswith("node")]
+    assert {c.build: c.status for c in checks} == {"relaxed": UNFIT, "signed": PASS, "simd": PASS, "scalar": PASS}
+    assert {c.runtime for c in checks if c.status == PASS} == {"node v24.22.0"}
