@@ -1,7 +1,7 @@
 """Every build that an ARM device can choose is exact there: V8 for 64-bit ARM, emulated, against the interpreter here.
 
-The processors differ in the dot product of ARMv8.2, the compilers in its use: V8's baseline compiler never takes it. One
-process answers all that is asked of a processor and a compiler. scripts/setup_arm.sh gets the emulator.
+The processors differ in the dot product of ARMv8.2, the compilers in its use: V8's baseline compiler never takes it.
+One process answers all that is asked of a processor and a compiler. scripts/setup_arm.sh gets the emulator.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def four(a: np.ndarray) -> np.ndarray:
 
 @cache
 def dot_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return words of a, b and c [rows, 3] and the sums; the weights a are above -128 but in row 0, where all are -128."""
+    """Return words of a, b and c [rows, 3] and the sums; weights a are above -128, but for row 0, where all are -128."""
     random = np.random.default_rng(22)
     a, b = (random.integers(low, 128, (4000, 4)) for low in (-127, -128))
     a[1:1000], b[1:1000] = (random.choice(ends, (999, 4)) for ends in ((-127, 127), (-128, 127)))

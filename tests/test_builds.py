@@ -23,7 +23,14 @@ from edgekit.server import Server
 
 GRAPHS, ROWS = 12, 6
 #: Operators whose kernels differ from build to build.
-LAYERS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "QUANTIZE to int8")
+LAYERS = (
+    "FULLY_CONNECTED",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "DEPTHWISE_CONV_2D of 3 x 3",
+    "ADD",
+    "QUANTIZE to int8",
+)
 NO_VNNI = "--js-flags=--no-enable-avx-vnni --no-enable-avx-vnni-int8"
 
 #: Runs one model in one build: everything travels as base64.
