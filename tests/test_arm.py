@@ -93,7 +93,7 @@ def four(a: np.ndarray) -> np.ndarray:
 
 @cache
 def dot_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return words of a, b and c [rows, 3] and the sums; weights a are above -128, but for row 0, where all are -128."""
+    """Return words of a, b and c [rows, 3], and the sums. Weights a are above -128, but in row 0 all are -128."""
     random = np.random.default_rng(22)
     a, b = (random.integers(low, 128, (4000, 4)) for low in (-127, -128))
     a[1:1000], b[1:1000] = (random.choice(ends, (999, 4)) for ends in ((-127, 127), (-128, 127)))
