@@ -3,9 +3,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint js pytest wasm clean
+.PHONY: setup demo test lint js pytest arm wasm clean
 setup: $(VENV)/.ready
-$(VENV)/.ready: pyproject.toml scripts/setup.sh
+$(VENV)/.ready: pyproject.toml scripts/setup.sh scripts/setup_arm.sh
 	VENV=$(VENV) sh scripts/setup.sh
 
 demo: setup
@@ -25,6 +25,10 @@ js: setup
 
 pytest: setup
 	$(BIN)/pytest
+
+arm: setup
+	sh scripts/setup_arm.sh
+	$(BIN)/pytest tests/test_arm.py
 
 wasm: setup
 	$(BIN)/python wasm/build.py
