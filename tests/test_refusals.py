@@ -1,7 +1,8 @@
-"""What the int16 kernels do not take, and what is said about it."""
+"""What the kernels of int8 and int16 layers do not take, and what is said about it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,6 +70,39 @@ def test_refusal(operator: str, place: int, change: Change, why: str) -> None:
     assert [f.why for f in failures] == [why.format(source.elements // output.elements)]
 
 
-def drawn(operator: str) -> tuple[Graph, Op]:
-    graph = OPERATORS[operator, "int16"](np.random.default_rng(1), "int16")
+def least(tensor: Tensor) -> Tensor:
+    assert tensor.data is not None
+    return replace(tensor, data=np.full_like(tensor.data, -128))
+
+
+def most(tensor: Tensor) -> Tensor:
+    assert tensor.data is not None
+    return replace(tensor, data=np.full_like(tensor.data, 2**31 - 1))
+
+
+LEAST = "one of its weights is -128, outside TFLite's range of -127 to 127"
+STEPS = r"its sums may be \S+ steps of its output, more than the engine rounds exactly"
+
+
+@pytest.mark.parametrize(
+    ("operator", "place", "change", "why"),
+    [
+        pytest.param("FULLY_CONNECTED", 1, least, LEAST, id="ARM's dot product is not exact for -128 * -128"),
+        pytest.param("CONV_2D", 1, least, LEAST, id="nor in a convolution"),
+        pytest.param("DEPTHWISE_CONV_2D", 1, least, LEAST, id="nor with a filter for each channel"),
+        pytest.param("FULLY_CONNECTED", 2, most, STEPS, id="a bias that leaves the range of the rounding trick"),
+        pytest.param("CONV_2D", 2, most, STEPS, id="and that of a convolution"),
+    ],
+)
+def test_refusal_of_int8(operator: str, place: int, change: Change, why: str) -> None:
+    graph, op = drawn(operator, "int8")
+    tensors = tuple(change(t) if i == op.inputs[place] else t for i, t in enumerate(graph.tensors))
+    assert isinstance(lower(graph), Lowered)
+    failures = lower(replace(graph, tensors=tensors))
+    assert isinstance(failures, list)
+    assert len(failures) == 1 and re.fullmatch(why, failures[0].why), failures
+
+
+def drawn(operator: str, dtype: str = "int16") -> tuple[Graph, Op]:
+    graph = OPERATORS[operator, dtype](np.random.default_rng(1), dtype)
     return graph, next(op for op in graph.ops if op.kind == operator)
