@@ -30,8 +30,15 @@ ORDER = """
     targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
     load quantize export verify report verdicts init inspect_model
+    publishing
+    publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
+    publishing.journal publishing.retries publishing.transfer publishing.hosting_api publishing.local_site
+    publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
+    publishing.firebase_json publishing.planning publishing.remote_config
+    publish releases
     cli.options cli.console cli
-    cli.init cli.inspect cli.export cli.verify cli.serve
+    cli.site cli.init cli.inspect cli.export cli.verify cli.serve
+    cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -45,6 +52,9 @@ HEAVY = {
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},
+    "google": {"publishing.credentials"},
+    "requests": {"publishing.hosting_api", "publishing.remote_config"},
+    "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
     "brotli": {"report"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
