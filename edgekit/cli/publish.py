@@ -12,9 +12,10 @@ from edgekit.cli.options import PATH, json_option
 from edgekit.cli.site import open_site, parse_bytes, parse_life, patience, say_all, say_seen, site_options
 from edgekit.publish import Outcome, Way, permitted, plan, publish, to_json, told
 from edgekit.publishing.channel_file import parse_percent
+from edgekit.publishing.firebase_json import write_folder
 from edgekit.publishing.notify import VARIABLE
 from edgekit.publishing.plan import Budget, Plan
-from edgekit.publishing.planning import Wish
+from edgekit.publishing.planning import Wish, tree
 from edgekit.publishing.site import LIVE
 from edgekit.store import open_bundle
 
@@ -25,6 +26,7 @@ from edgekit.store import open_bundle
 @click.option("--channel", default=LIVE, show_default=True, help="live, or the name of a preview channel.")
 @click.option("--expires", metavar="TIME", help="How long a preview channel lives, such as 7d; default 7d.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and only read.")
+@click.option("--to-folder", type=PATH, metavar="DIR", help="Only write the site and its firebase.json there.")
 @click.option(
     "--canary", metavar="PERCENT", help="Give the bundle to some installs, such as 10%; the others keep theirs."
 )
@@ -52,6 +54,7 @@ def command(
     channel: str,
     expires: str | None,
     dry_run: bool,
+    to_folder: Path | None,
     canary: str | None,
     keep_bundles: int,
     expect_release: str,
@@ -78,6 +81,12 @@ def command(
     share = None if canary is None else parse_percent(canary)
     hooks = webhook or tuple(filter(None, [os.environ.get(VARIABLE, "")]))
     opened = open_bundle(bundle)
+    if to_folder:
+        write_folder(to_folder, *tree(Wish(opened)))
+        emit_json({"folder": str(to_folder)}) if as_json else click.echo(
+            f"wrote {to_folder}; next: firebase deploy there"
+        )
+        return 0
     site = open_site(site_name, folder, credentials, endpoint)
     wish = Wish(opened, channel, share, keep_bundles, budget, "--force" if force else "")
     if dry_run:

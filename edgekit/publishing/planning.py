@@ -100,6 +100,16 @@ def plan_publish(site: Site, wish: Wish, packs: PackCache, without: Collection[s
     return replace(made, first_load_bytes=first, bundle_bytes=bundle, over_budget=over)
 
 
+def tree(wish: Wish) -> tuple[dict[str, Blob], dict[str, Any]]:
+    """Return the files and the configuration of a site that holds this bundle and nothing else."""
+    manifest = wish.bundle.manifest
+    state = Channels(manifest.name, manifest.id)
+    blobs = layout.bundle_files(wish.bundle) | layout.page_files(manifest.name)
+    blobs[f"/{manifest.name}/{NAME}"] = Blob.of(encode(state))
+    layout.check_sizes(blobs)
+    return blobs, layout.site_config({}, manifest.name, blobs)
+
+
 def plan_canary(site: Site, name: str, action: str, packs: PackCache, keep: int = 3) -> Plan:
     """Plan to make the canary stable (`promote`) or to end it (`abort`): channel.json is all that changes."""
     now = current(site, name, packs)

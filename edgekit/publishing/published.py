@@ -66,13 +66,14 @@ class _Fetcher:
 
     def __init__(self, url: str, patience: Patience) -> None:
         self._parts = urlsplit(url)
+        self._folder = self._parts.path.rstrip("/")
         self._patience, self._local, self._stop = patience, threading.local(), threading.Event()
 
     def get(self, path: str, limit: int) -> tuple[str, int, dict[str, str], bytes]:
         """Return sha256, size, headers (names in small letters) and the first bytes of what the public gets."""
         connection = self._connection()
         try:
-            connection.request("GET", quote(path), headers={"Accept-Encoding": "gzip", "User-Agent": "edgekit"})
+            connection.request("GET", self._folder + quote(path), headers={"Accept-Encoding": "gzip", "User-Agent": "edgekit"})
             reply = connection.getresponse()
             headers = {k.lower(): v for k, v in reply.getheaders()}
             if reply.status != 200:
@@ -230,7 +231,7 @@ def _in_browser(url: str, manifests: Mapping[str, Manifest], fetcher: _Fetcher) 
     with chromium.Browser() as browser:
         for bundle, manifest in manifests.items():
             folder = f"{url}{manifest.name}/bundles/{bundle}/"
-            path = urlsplit(folder).path + manifest.golden.path
+            path = f"/{manifest.name}/bundles/{bundle}/{manifest.golden.path}"
             rows = golden.decode(fetcher.check(path, None, {}, golden.MAX_BYTES))
             for target in (t for t in ("wasm", "tfjs") if t in manifest.targets):
                 try:
