@@ -49,8 +49,8 @@ async function networkFirst(request) {
 /** What lies under a bundle's id never changes. Only what `keepPublished` chose is here. */
 async function keptFirst(request) {
   const cache = await caches.open(CACHE);
-  const kept = request.cache === 'reload' ? undefined : await cache.match(request.url, { ignoreVary: true });
-  return kept ?? fetch(request);
+  const kept = await cache.match(request.url, { ignoreVary: true });
+  return kept && request.cache !== 'reload' ? kept : fromNetwork(request, kept);
 }
 
 async function keepPublished({ bundle, paths }) {
