@@ -22,6 +22,7 @@ from edgekit.publishing.plan import Plan
 from edgekit.publishing.planning import Wish, plan_canary, plan_publish
 from edgekit.publishing.published import Seen, look
 from edgekit.publishing.record import encode, rollback_message
+from edgekit.publishing.remote_config import RemoteConfig
 from edgekit.publishing.retries import Patience
 from edgekit.publishing.site import LIVE, Channel, ChannelQuota, Site
 from edgekit.store import Bundle
@@ -43,6 +44,7 @@ class Way:
     check: bool = True
     rollback: bool = False
     expires: int | None = None
+    remote: RemoteConfig | None = None  # is told the canary's percentage too
     patience: Patience = field(default_factory=Patience)
     cache: Path | None = None
 
@@ -146,6 +148,11 @@ def told(webhooks: Sequence[str], what: str) -> Iterator[Callable[[Outcome], lis
         raise
 
 
+def _tell_remote(way: Way, made: Plan) -> None:
+    if way.remote is not None and made.channel == LIVE:
+        way.remote.set_percent(made.channels.name, made.channels.percent)
+
+
 def _apply(site: Site, made: Plan, way: Way, progress: Progress, page: Mapping[str, Blob]) -> Outcome:
     address = hashlib.sha256(site.address.encode()).hexdigest()[:8]
     journal = Journal(way.folder(), f"{site.name}-{address}", made.channel)
@@ -162,8 +169,12 @@ def _apply(site: Site, made: Plan, way: Way, progress: Progress, page: Mapping[s
             seen = look(url, made.channels, known, progress) if way.check else None
         return Outcome(made, done.id, version.version, version, shown.url, seen=seen, address=site.address)
     preview = _preview(site, made, version, known, progress) if way.preview and way.check else None
+    if made.record.action == "abort":  # apps that ask Remote Config need not wait for the release
+        _tell_remote(way, made)
     done = release(made, site, version.version)
     journal.clear()
+    if made.record.action != "abort":  # the bundle must be there before anybody is sent to it
+        _tell_remote(way, made)
     notes = _overtaken(site, made, done.id)
     outcome = Outcome(made, done.id, version.version, version, made.base.url, preview)
     outcome = replace(outcome, notes=notes, address=site.address)

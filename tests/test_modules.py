@@ -28,8 +28,8 @@ ORDER = """
     lowering.context lowering.requantization lowering.sigmoid_table
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
     targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
-    store hosting server runtimes.node runtimes.chromium
-    load quantize export verify report verdicts init inspect_model
+    model_card store hosting server runtimes.node runtimes.chromium
+    load quantize export verify report verdicts init firebase_ml inspect_model
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
     publishing.journal publishing.retries publishing.transfer publishing.hosting_api publishing.local_site

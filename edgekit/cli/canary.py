@@ -10,7 +10,7 @@ import click
 from edgekit.cli.console import emit_json, progress_bar
 from edgekit.cli.options import json_option
 from edgekit.cli.publish import say_outcome, say_plan
-from edgekit.cli.site import open_site, patience, site_options
+from edgekit.cli.site import open_remote, open_site, patience, site_options
 from edgekit.publish import Way, change_canary, plan_change, to_json, told
 from edgekit.publishing.notify import VARIABLE
 
@@ -25,6 +25,8 @@ from edgekit.publishing.notify import VARIABLE
 )
 @click.option("--no-check", is_flag=True, help="Do not fetch back what is live then.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and only read.")
+@click.option("--remote-config", is_flag=True, help="Write the canary's percentage to Firebase Remote Config too.")
+@click.option("--project", metavar="ID", help="The project of Remote Config; else the credential's.")
 @click.option("--webhook", multiple=True, metavar="URL", help=f"Tell Slack, Discord or Telegram; else ${VARIABLE}.")
 @json_option
 def command(
@@ -38,11 +40,19 @@ def command(
     rollback_on_failure: bool,
     no_check: bool,
     dry_run: bool,
+    remote_config: bool,
+    project: str | None,
     webhook: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Make the canary of a model stable, or end it: a release of one small file."""
-    way = Way(expect_release, check=not no_check, rollback=rollback_on_failure, patience=patience())
+    way = Way(
+        expect_release,
+        check=not no_check,
+        rollback=rollback_on_failure,
+        remote=open_remote(remote_config, site_name, project, credentials),
+        patience=patience(),
+    )
     site = open_site(site_name, folder, credentials, endpoint)
     if dry_run:
         made = plan_change(site, name, action, way)

@@ -9,7 +9,7 @@ import click
 
 from edgekit.cli.console import emit_json, progress_bar
 from edgekit.cli.options import PATH, json_option
-from edgekit.cli.site import open_site, parse_bytes, parse_life, patience, say_all, say_seen, site_options
+from edgekit.cli.site import open_remote, open_site, parse_bytes, parse_life, patience, say_all, say_seen, site_options
 from edgekit.publish import Outcome, Way, permitted, plan, publish, to_json, told
 from edgekit.publishing.channel_file import parse_percent
 from edgekit.publishing.firebase_json import write_folder
@@ -43,6 +43,8 @@ from edgekit.store import open_bundle
 @click.option("--no-check", is_flag=True, help="Do not fetch back what was published, before or after.")
 @click.option("--force", is_flag=True, help="Publish without green reports or over budget; the release says so.")
 @click.option("--reports", type=PATH, metavar="DIR", help="Where the reports lie; else beside the bundle.")
+@click.option("--remote-config", is_flag=True, help="Write the canary's percentage to Firebase Remote Config too.")
+@click.option("--project", metavar="ID", help="The project of Remote Config; else the credential's.")
 @click.option("--webhook", multiple=True, metavar="URL", help=f"Tell Slack, Discord or Telegram; else ${VARIABLE}.")
 @json_option
 def command(
@@ -65,6 +67,8 @@ def command(
     no_check: bool,
     force: bool,
     reports: Path | None,
+    remote_config: bool,
+    project: str | None,
     webhook: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -75,6 +79,7 @@ def command(
         check=not no_check,
         rollback=rollback_on_failure,
         expires=parse_life(expires or "7d"),
+        remote=open_remote(remote_config, site_name, project, credentials),
         patience=patience(),
     )
     budget = Budget(parse_bytes(max_first_load), parse_bytes(max_bundle))

@@ -12,10 +12,12 @@ import click
 
 from edgekit.cli.options import PATH
 from edgekit.errors import InputError
-from edgekit.publishing.credentials import GoogleCredential, Owner, find_credential
+from edgekit.publishing.credentials import find_credential
 from edgekit.publishing.hosting_api import ENDPOINT, HostingApi, check_endpoint, is_local
 from edgekit.publishing.local_site import LocalSite
 from edgekit.publishing.published import Seen
+from edgekit.publishing.remote_config import ENDPOINT as REMOTE_ENDPOINT
+from edgekit.publishing.remote_config import RemoteConfig
 from edgekit.publishing.retries import Patience
 from edgekit.publishing.site import Site
 
@@ -24,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOCAL = "local"
 #: The firebase CLI reads the same variable.
 ENDPOINT_VARIABLE = "FIREBASE_HOSTING_API_URL"
+REMOTE_VARIABLE = "FIREBASE_REMOTE_CONFIG_URL"
 STALL_VARIABLE = "EDGEKIT_STALL_SECONDS"
 
 _OPTIONS = (
@@ -55,9 +58,18 @@ def open_site(name: str, folder: Path, credentials: Path | None, endpoint: str |
     return HostingApi(name, find_credential(credentials, is_local(url)), url, patience())
 
 
-def credential_for(credentials: Path | None, endpoint: str | None) -> GoogleCredential | Owner:
-    """Return the credential for another service of the same project."""
-    return find_credential(credentials, bool(endpoint) and is_local(str(endpoint)))
+def open_remote(wanted: bool, site_name: str, project: str | None, credentials: Path | None) -> RemoteConfig | None:
+    """Return the Remote Config of the site's project where it is wanted; InputError where the project is not known."""
+    if not wanted:
+        return None
+    if site_name == LOCAL:
+        raise InputError("the site local has no project, so there is no Remote Config; leave out --remote-config")
+    url = check_endpoint(os.environ.get(REMOTE_VARIABLE) or REMOTE_ENDPOINT)
+    credential = find_credential(credentials, is_local(url))
+    known = project or os.environ.get("GOOGLE_CLOUD_PROJECT") or credential.project
+    if not known:
+        raise InputError("Remote Config belongs to a project; name it with --project")
+    return RemoteConfig(known, credential, url, patience())
 
 
 def patience() -> Patience:

@@ -60,6 +60,7 @@ class GoogleCredential:
                 self._refresh()
             headers: dict[str, str] = {}
             self._credential.apply(headers)
+        headers = {name.title(): value for name, value in headers.items()}
         quota = os.environ.get(QUOTA_VARIABLE)
         return {**headers, "x-goog-user-project": quota} if quota else headers
 

@@ -72,9 +72,8 @@ def check_webhook(url: str) -> str:
         raise InputError("a webhook is an https:// address; check --webhook")
     named = prefix if address != url else next((n for n, (host, _) in FORMATS.items() if parts.hostname == host), "")
     if not named:
-        raise InputError(
-            f"the host {parts.hostname} is not known; write {', '.join(f'{n}+https://' for n in FORMATS)}..."
-        )
+        known = ", ".join(f"{name}+https://" for name in FORMATS)
+        raise InputError(f"the host {parts.hostname} is not known; write one of {known} before it")
     FORMATS[named][1](News("success", "", ""), address)
     return named
 

@@ -73,7 +73,9 @@ class _Fetcher:
         """Return sha256, size, headers (names in small letters) and the first bytes of what the public gets."""
         connection = self._connection()
         try:
-            connection.request("GET", self._folder + quote(path), headers={"Accept-Encoding": "gzip", "User-Agent": "edgekit"})
+            connection.request(
+                "GET", self._folder + quote(path), headers={"Accept-Encoding": "gzip", "User-Agent": "edgekit"}
+            )
             reply = connection.getresponse()
             headers = {k.lower(): v for k, v in reply.getheaders()}
             if reply.status != 200:
