@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ API = "v1beta1"
 #: The names that the API takes for a site: a part of a domain.
 SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _MAX_REPLY = 256 << 20
+_SEND_BUFFER = 256 << 10
 _HELP = {
     401: "the credential is not accepted; check it, and that the clock of this machine is right",
     403: "the credential may not do this; it needs the role Firebase Hosting Admin on the project of the site",
@@ -283,6 +285,8 @@ class HostingApi:
         if session is None:
             session = self._local.session = requests.Session()
             session.auth = _leave  # else a .netrc would replace the credential
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _adapter())
         return session
 
     def _trusted(self, url: str) -> str:
@@ -313,6 +317,14 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _adapter() -> requests.adapters.HTTPAdapter:
+    """Return an adapter whose sockets buffer little: what the kernel holds looks sent, and a stall is seen late."""
+    adapter = requests.adapters.HTTPAdapter()
+    buffer = (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    adapter.init_poolmanager(1, 1, socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), buffer])
+    return adapter
 
 
 def _leave(request: Any) -> Any:
