@@ -26,9 +26,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import fake_hosting  # noqa: E402
+import fake_server  # noqa: E402
 from fabricated import make_bundle  # noqa: E402
-from fake_hosting import FakeHosting, running  # noqa: E402
+from fake_hosting import FakeHosting  # noqa: E402
+from fake_server import running  # noqa: E402
 
 from edgekit.manifest import TargetEntry, seal  # noqa: E402
 from edgekit.publishing.firebase_json import write_folder  # noqa: E402
@@ -55,7 +56,7 @@ class Link:
 
 def serve(rate: float, pipe: Any) -> None:
     """Run the fake until the pipe says stop; answer `counts` with what was asked of it since the last time."""
-    link, read = Link(rate), fake_hosting._Handler.read
+    link, read = Link(rate), fake_server.Handler.read
 
     def paced(self: Any) -> bytes:
         if "/upload/" not in self.path:
@@ -79,9 +80,9 @@ def serve(rate: float, pipe: Any) -> None:
             data += piece
         return bytes(data)
 
-    fake_hosting._Handler.read = paced  # type: ignore[method-assign]
-    fake_hosting._Handler.rbufsize = _PIECE
-    fake_hosting._Handler.timeout = 600
+    fake_server.Handler.read = paced  # type: ignore[method-assign]
+    fake_server.Handler.rbufsize = _PIECE
+    fake_server.Handler.timeout = 600
     with running(FakeHosting(keep_blobs=False)) as fake:
         pipe.send(fake.url)
         while pipe.recv() == "counts":

@@ -16,7 +16,8 @@ from typing import Any
 
 import firebase_cli
 from demo_page import variant
-from fake_hosting import FakeHosting, running
+from fake_hosting import FakeHosting
+from fake_server import running
 
 from edgekit.hosting import headers_for, settings_of
 from edgekit.publish import Way, publish

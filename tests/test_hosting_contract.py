@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from fabricated import make_bundle
-from fake_hosting import FakeHosting, Request, running
+from fake_hosting import FakeHosting, Request
+from fake_server import running
 
 from edgekit import releases
 from edgekit.publish import Way, change_canary, publish
-from edgekit.publishing import hosting_api
+from edgekit.publishing import api_values, hosting_api
 from edgekit.publishing.credentials import Owner
 from edgekit.publishing.hosting_api import HostingApi
 from edgekit.publishing.planning import Wish
@@ -88,7 +89,7 @@ def test_every_answer_is_described(everything: FakeHosting, document: dict[str, 
         said += 1
     assert said > 10
     names = {name for schema in document["schemas"].values() for name in schema.get("properties", {})}
-    source = Path(hosting_api.__file__).read_text(encoding="utf-8")
+    source = "".join(Path(str(m.__file__)).read_text(encoding="utf-8") for m in (hosting_api, api_values))
     read = set(re.findall(r'(?:plain|reply|created|f|found|shown|newest\[0\])(?:\[|\.get\()"(\w+)"', source))
     assert read >= {"uploadRequiredHashes", "uploadUrl", "nextPageToken", "expireTime", "releaseTime", "versionBytes"}
     assert read - names <= {"error", "status", "message"}

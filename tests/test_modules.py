@@ -32,7 +32,7 @@ ORDER = """
     load quantize export verify report verdicts init firebase_ml inspect_model
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
-    publishing.journal publishing.retries publishing.transfer publishing.hosting_api publishing.local_site
+    publishing.journal publishing.retries publishing.transfer publishing.api_values publishing.hosting_api publishing.local_site
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
@@ -52,7 +52,7 @@ HEAVY = {
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},
-    "google": {"publishing.credentials"},
+    "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker"},
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from demo_page import variant
-from fake_hosting import FakeHosting, running
+from fake_hosting import FakeHosting
+from fake_server import running
 
 from edgekit import releases
 from edgekit.errors import CheckFailed, InputError

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from edgekit import __version__
 from edgekit.errors import CheckFailed, InputError, NotAvailable, missing_extra
+from edgekit.publishing.api_values import channel_of, last, release_of, version_of
 from edgekit.publishing.retries import PASSING, Passing, Patience, persist
 from edgekit.publishing.site import Body, Channel, ChannelQuota, Release, Version, VersionLost, Wanted
 
@@ -80,7 +81,7 @@ class HostingApi:
 
     def channel(self, name: str) -> Channel | None:
         try:
-            return _channel(self._call("GET", f"{self._site}/channels/{_part(name)}"))
+            return channel_of(self._call("GET", f"{self._site}/channels/{_part(name)}"))
         except ApiError as error:
             if error.status != 404 or name == "live":
                 raise self._explained(error) from None
@@ -91,7 +92,7 @@ class HostingApi:
         return {f["path"]: f["hash"] for f in self._list(url, "files", 1000) if f.get("status", "ACTIVE") == "ACTIVE"}
 
     def version(self, version: str) -> Version:
-        return _version(self._on_version("GET", version))
+        return version_of(self._on_version("GET", version))
 
     def create(self, labels: Mapping[str, str]) -> str:
         def made(_why: str) -> str | None:
@@ -103,8 +104,8 @@ class HostingApi:
         created = self._call("POST", f"{self._site}/versions", body, recover=made)
         if isinstance(created, str):
             return created
-        self._names[_last(created["name"])] = created["name"]
-        return _last(created["name"])
+        self._names[last(created["name"])] = created["name"]
+        return last(created["name"])
 
     def populate(self, version: str, files: Mapping[str, str]) -> Wanted:
         names, wanted, url = list(files), set[str](), ""
@@ -137,13 +138,13 @@ class HostingApi:
             """A try whose answer was lost may have released it."""
             url = f"{self._site}/channels/{_part(channel)}/releases?pageSize=1"
             newest = self._call("GET", url).get("releases", [])
-            shows = newest and _last(newest[0].get("version", {}).get("name", "")) == version
+            shows = newest and last(newest[0].get("version", {}).get("name", "")) == version
             return dict(newest[0]) if shows and newest[0].get("message", "") == message else None
 
         name = quote(self._names.get(version, f"sites/{self.name}/versions/{version}"), safe="")
         url = f"{self._site}/channels/{_part(channel)}/releases?versionName={name}"
         try:
-            return _release(self._call("POST", url, {"message": message}, recover=made))
+            return release_of(self._call("POST", url, {"message": message}, recover=made))
         except ApiError as error:
             raise self._lost(error, version) from None
 
@@ -151,13 +152,13 @@ class HostingApi:
         url = f"{self._site}/channels/{_part(channel)}/releases"
         found = []
         for plain in self._list(url, "releases", min(100, limit)):
-            found.append(_release(plain))
+            found.append(release_of(plain))
             if len(found) == limit:
                 break
         return found
 
     def versions(self) -> list[Version]:
-        found = [_version(v) for v in self._list(f"{self._site}/versions", "versions", 100)]
+        found = [version_of(v) for v in self._list(f"{self._site}/versions", "versions", 100)]
         return sorted((v for v in found if v.status not in ("DELETED", "EXPIRED")), key=lambda v: v.created)[::-1]
 
     def delete(self, version: str) -> None:
@@ -167,14 +168,14 @@ class HostingApi:
         life = {"ttl": f"{ttl}s"} if ttl else {}
         url = f"{self._site}/channels/{_part(name)}?updateMask=ttl"
         try:
-            return _channel(self._call("PATCH", url, life, quota=True))
+            return channel_of(self._call("PATCH", url, life, quota=True))
         except ApiError as error:
             if error.status == 429:
                 raise ChannelQuota(error.said) from None
             raise
 
     def channels(self) -> list[Channel]:
-        return [_channel(c) for c in self._list(f"{self._site}/channels", "channels", 100)]
+        return [channel_of(c) for c in self._list(f"{self._site}/channels", "channels", 100)]
 
     def delete_channel(self, name: str) -> None:
         self._delete(f"{self._site}/channels/{_part(name)}")
@@ -367,40 +368,3 @@ def _why(error: Exception) -> str:
 
 def _part(name: str) -> str:
     return quote(name, safe="")
-
-
-def _last(name: str) -> str:
-    """Return the last part of a resource's name: the rest comes with a project's id, its number, or neither."""
-    return name.rpartition("/")[2]
-
-
-def _version(plain: Mapping[str, Any]) -> Version:
-    return Version(
-        _last(plain["name"]),
-        plain.get("status", ""),
-        plain.get("config", {}),
-        plain.get("labels", {}),
-        plain.get("createTime", ""),
-        int(plain.get("versionBytes", 0)),
-    )
-
-
-def _release(plain: Mapping[str, Any]) -> Release:
-    shown = plain.get("version")
-    return Release(
-        _last(plain["name"]),
-        _version(shown) if shown and shown.get("name") else None,
-        plain.get("message", ""),
-        plain.get("type", ""),
-        plain.get("releaseTime", ""),
-    )
-
-
-def _channel(plain: Mapping[str, Any]) -> Channel:
-    url, shown = plain.get("url", ""), plain.get("release")
-    return Channel(
-        _last(plain["name"]),
-        f"{url.rstrip('/')}/" if url else "",
-        _release(shown) if shown and shown.get("name") else None,
-        plain.get("expireTime", ""),
-    )
