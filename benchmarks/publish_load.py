@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,22 +116,36 @@ def make(folder: Path, count: int, size: int, seed: int) -> Bundle:
     return write_bundle(folder, seal(replace(base.manifest, targets=targets)), contents)
 
 
+def watch(process: int, most: list[int]) -> None:
+    """Read the most memory that a process had, in kB; getrusage would count what its parent had when it was forked."""
+    with suppress(OSError):
+        while True:
+            status = Path(f"/proc/{process}/status").read_text()
+            if "VmHWM" not in status:
+                return
+            most[0] = max(most[0], int(status.partition("VmHWM:")[2].split()[0]))
+            time.sleep(0.1)
+
+
 def timed(command: list[str], folder: Path, environment: dict[str, str], limit: float) -> dict[str, Any]:
     """Run a command; return its exit code, seconds, and the most memory that it had in MB."""
     start = time.monotonic()
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     timer = threading.Timer(limit, process.kill)
     timer.start()
+    most: list[int] = [0]
+    watcher = threading.Thread(target=watch, args=(process.pid, most), daemon=True)
+    watcher.start()
     assert process.stdout is not None
     said = process.stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
+    code = process.wait()
     timer.cancel()
-    code = os.waitstatus_to_exitcode(status)
+    watcher.join()
     last = "" if code == 0 else " ".join(said.split())[-300:]
     return {
         "exit_code": code,
         "seconds": round(time.monotonic() - start, 1),
-        "MB": usage.ru_maxrss // 1024,
+        "MB": most[0] // 1024,
         "said": last,
     }
 

@@ -168,7 +168,12 @@ def _apply(site: Site, made: Plan, way: Way, progress: Progress, page: Mapping[s
         with site.public(shown) as url:
             seen = look(url, made.channels, known, progress) if way.check else None
         return Outcome(made, done.id, version.version, version, shown.url, seen=seen, address=site.address)
-    preview = _preview(site, made, version, known, progress) if way.preview and way.check else None
+    preview = None
+    if way.preview and way.check:
+        preview = _preview(site, made, version, known, progress)
+        if preview.failed:
+            journal.clear()  # the next run makes the version anew, should this one be broken
+            raise CheckFailed(f"not released: on the preview {preview.problems[0]}; the live site is as it was")
     if made.record.action == "abort":  # apps that ask Remote Config need not wait for the release
         _tell_remote(way, made)
     done = release(made, site, version.version)
@@ -176,11 +181,12 @@ def _apply(site: Site, made: Plan, way: Way, progress: Progress, page: Mapping[s
     if made.record.action != "abort":  # the bundle must be there before anybody is sent to it
         _tell_remote(way, made)
     notes = _overtaken(site, made, done.id)
-    outcome = Outcome(made, done.id, version.version, version, made.base.url, preview)
+    url = made.base.url or getattr(site.channel(LIVE), "url", "")  # a site has none before its first release
+    outcome = Outcome(made, done.id, version.version, version, url, preview)
     outcome = replace(outcome, notes=notes, address=site.address)
     if not way.check:
         return outcome
-    with site.public(Channel(LIVE, made.base.url, None)) as url:
+    with site.public(Channel(LIVE, url, None)) as url:
         outcome = replace(outcome, seen=look(url, made.channels, known, progress))
     return _back(site, outcome) if way.rollback and not outcome.ok else outcome
 
@@ -201,10 +207,7 @@ def _preview(site: Site, made: Plan, version: Made, page: Mapping[str, Blob], pr
     channel = ensure_channel(site, CHECK, CHECK_SECONDS)
     site.release(CHECK, version.version, encode(made.record))
     with site.public(channel) as url:
-        seen = look(url, made.channels, page, progress)
-    if seen.failed:
-        raise CheckFailed(f"not released: on the preview {seen.problems[0]}; the live site is as it was")
-    return seen
+        return look(url, made.channels, page, progress)
 
 
 def _expect(made: Plan, way: Way) -> None:

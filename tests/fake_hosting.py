@@ -143,6 +143,7 @@ class FakeHosting:
         return self.version_json(identity)
 
     def list_versions(self, request: Request, site: str) -> dict[str, Any]:
+        self.check_site(site)
         return self.paged(request, "versions", [self.version_json(v) for v in reversed(self.versions)], 100)
 
     def populate(self, request: Request, site: str, identity: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ ORDER = """
     load quantize export verify report verdicts init firebase_ml inspect_model
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
-    publishing.journal publishing.retries publishing.transfer publishing.api_values publishing.hosting_api publishing.local_site
+    publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases

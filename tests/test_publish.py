@@ -17,8 +17,7 @@ from edgekit import releases
 from edgekit.errors import CheckFailed, InputError
 from edgekit.publish import Way, change_canary, plan, publish
 from edgekit.publishing import channel_file, hosting_api
-from edgekit.publishing.credentials import Owner
-from edgekit.publishing.hosting_api import HostingApi
+from edgekit.publishing.endpoint import trusted
 from edgekit.publishing.plan import Budget
 from edgekit.publishing.planning import Wish
 
@@ -292,5 +291,5 @@ def test_names_may_come_with_a_projects_number(way: Way, bundles: Any) -> None:
 )
 def test_the_credential_goes_nowhere_else(url: str, sentence: str) -> None:
     with pytest.raises(CheckFailed) as caught:
-        HostingApi("my-site", Owner(), hosting_api.ENDPOINT)._trusted(url)
+        trusted(url, hosting_api.ENDPOINT)
     assert str(caught.value) == sentence

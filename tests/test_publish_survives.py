@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +17,17 @@ from typing import Any
 
 import pytest
 from fabricated import make_bundle
-from fake_hosting import FakeHosting, Request
+from fake_hosting import FakeHosting, Refusal, Request
 from fake_server import running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from publishing_checks import NAME, QUICK, assert_whole, channels, foreign, site
 
-from edgekit.errors import CheckFailed
+from edgekit.errors import CheckFailed, InputError
 from edgekit.publish import Way, publish
 from edgekit.publishing import channel_file
 from edgekit.publishing.apply import FilesLost
+from edgekit.publishing.credentials import Owner
 from edgekit.publishing.hosting_api import HostingApi
 from edgekit.publishing.planning import Wish
 
@@ -260,3 +263,85 @@ def test_a_process_that_is_ended_and_run_again(fake: FakeHosting, bundles: Any, 
     done = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["uploaded"]["resumed"] is True
     assert_whole(fake, channels(fake))
+
+
+def odd(fake: FakeHosting, method: str, pattern: str, answer: Callable[[Any], Any]) -> Callable[[], None]:
+    """Let the first request that fits be answered in another way; return a check that this happened."""
+    real, done = FakeHosting.answer, []
+
+    def act(self: FakeHosting, request: Request) -> Any:
+        if not done and request.method == method and re.search(pattern, request.path):
+            done.append(request)
+            return answer(lambda: real(self, request))
+        return real(self, request)
+
+    fake.answer = act.__get__(fake)  # type: ignore[method-assign]
+
+    def check() -> None:
+        assert done
+
+    return check
+
+
+def refuse(status: int, code: str, message: str = "no") -> Any:
+    raise Refusal(status, code, message)
+
+
+@pytest.mark.parametrize(
+    ("method", "pattern", "answer"),
+    [
+        pytest.param("POST", "/versions$", lambda real: {}, id="a version without a name, and none was made"),
+        pytest.param("POST", "/versions$", lambda real: (real(), {})[1], id="a version without a name"),
+        pytest.param("POST", "live/releases$", lambda real: (real(), {})[1], id="a release without a name"),
+        pytest.param("POST", "^/upload", lambda real: (real(), refuse(409, "ALREADY_EXISTS"))[0], id="a file that is there"),
+        pytest.param("POST", "^/upload", lambda real: refuse(409, "ABORTED"), id="a conflict, and the file is not there"),
+        pytest.param("POST", "^/upload", lambda real: {}, id="a file that got lost on the other side"),
+        pytest.param("PATCH", "/versions/v3$", lambda real: (real(), refuse(400, "FAILED_PRECONDITION"))[0], id="finalized, and denied"),
+        pytest.param("GET", "channels/live$", lambda real: {k: v for k, v in real().items() if k != "url"}, id="no address"),
+        pytest.param("GET", "channels/live$", lambda real: thin(real()), id="a version with its name only"),
+        pytest.param("GET", "/files$", lambda real: refuse(408, "DEADLINE_EXCEEDED"), id="a time-out"),
+        pytest.param("POST", ":populateFiles$", lambda real: refuse(502, ""), id="a gateway that fails"),
+    ],
+)  # fmt: skip
+def test_odd_answers(way: Way, bundles: Any, method: str, pattern: str, answer: Any) -> None:
+    """Whatever it is, at most one more run is needed, and what is live is whole after each."""
+    with running(FakeHosting()) as fake:
+        foreign(fake, {"/index.html": b"mine"}, {"cleanUrls": True})
+        publish(site(fake), Wish(bundles("one")), way)
+        check = odd(fake, method, pattern, answer)
+        try:
+            publish(site(fake), Wish(bundles("two")), way)
+        except CheckFailed:
+            assert channels(fake).stable == bundles("one").manifest.id
+            publish(site(fake), Wish(bundles("two")), way)
+        check()
+        assert channels(fake) == channel_file.Channels(
+            NAME, bundles("two").manifest.id, previous=(bundles("one").manifest.id,)
+        )
+        assert_whole(fake, channels(fake))
+        assert fake.live()["/index.html"] == b"mine"
+        assert fake.versions[fake.shown("live")]["config"]["cleanUrls"] is True
+
+
+def thin(channel: dict[str, Any]) -> dict[str, Any]:
+    """Return a channel whose release names its version and says nothing else of it."""
+    return {**channel, "release": {**channel["release"], "version": {"name": channel["release"]["version"]["name"]}}}
+
+
+def test_a_site_that_never_had_a_release(way: Way, bundles: Any) -> None:
+    with running(FakeHosting()) as fake:
+        live = fake.channels.pop("live")
+
+        def opened(request: Request) -> None:
+            if request.method == "PATCH":
+                fake.channels["live"] = live
+
+        fake.before = opened
+        publish(site(fake), Wish(bundles("one")), way)
+        assert_whole(fake, channels(fake))
+    with running(FakeHosting(site="another")) as fake, pytest.raises(InputError) as caught:
+        fake.channels.pop("live")
+        publish(HostingApi("my-site", Owner(), fake.url, QUICK), Wish(bundles("one")), way)
+    assert str(caught.value) == (
+        "there is no site my-site that this credential may see; check --site (Requested entity was not found: my-site)"
+    )

@@ -13,7 +13,8 @@ import click
 from edgekit.cli.options import PATH
 from edgekit.errors import InputError
 from edgekit.publishing.credentials import find_credential
-from edgekit.publishing.hosting_api import ENDPOINT, HostingApi, check_endpoint, is_local
+from edgekit.publishing.endpoint import check_endpoint, is_local
+from edgekit.publishing.hosting_api import ENDPOINT, HostingApi
 from edgekit.publishing.local_site import LocalSite
 from edgekit.publishing.published import Seen
 from edgekit.publishing.remote_config import ENDPOINT as REMOTE_ENDPOINT

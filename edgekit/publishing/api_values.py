@@ -18,10 +18,10 @@ def version_of(plain: Mapping[str, Any]) -> Version:
     return Version(
         last(plain["name"]),
         plain.get("status", ""),
-        plain.get("config", {}),
-        plain.get("labels", {}),
+        plain.get("config") or {},
+        plain.get("labels") or {},
         plain.get("createTime", ""),
-        int(plain.get("versionBytes", 0)),
+        int(plain.get("versionBytes") or 0),
     )
 
 

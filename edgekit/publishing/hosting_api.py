@@ -6,7 +6,6 @@ google-api-python-client (tests/test_hosting_contract.py).
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import socket
@@ -14,13 +13,24 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from edgekit import __version__
 from edgekit.errors import CheckFailed, InputError, NotAvailable, missing_extra
 from edgekit.publishing.api_values import channel_of, last, release_of, version_of
+from edgekit.publishing.endpoint import check_endpoint, trusted
 from edgekit.publishing.retries import PASSING, Passing, Patience, persist
-from edgekit.publishing.site import Body, Channel, ChannelQuota, Release, Version, VersionLost, Wanted
+from edgekit.publishing.site import (
+    LIVE,
+    Body,
+    Channel,
+    ChannelQuota,
+    Release,
+    Version,
+    VersionLost,
+    Wanted,
+    check_channel,
+)
 
 try:
     import requests
@@ -81,15 +91,22 @@ class HostingApi:
 
     def channel(self, name: str) -> Channel | None:
         try:
-            return channel_of(self._call("GET", f"{self._site}/channels/{_part(name)}"))
+            plain = self._call("GET", f"{self._site}/channels/{_part(check_channel(name))}", needs="name")
         except ApiError as error:
-            if error.status != 404 or name == "live":
-                raise self._explained(error) from None
-            return None
+            if error.status != 404:
+                raise
+            return self._nothing_live() if name == LIVE else None
+        shown = plain.get("release", {}).get("version", {})
+        if shown.get("name") and "config" not in shown:  # not every answer has all of a version
+            shown |= self._on_version("GET", last(shown["name"]))
+        if name == LIVE and self.address == ENDPOINT:
+            plain.setdefault("url", f"https://{self.name}.web.app")
+        return channel_of(plain)
 
     def files(self, version: str) -> dict[str, str]:
         url = f"{self._site}/versions/{_part(version)}/files"
-        return {f["path"]: f["hash"] for f in self._list(url, "files", 1000) if f.get("status", "ACTIVE") == "ACTIVE"}
+        listed = self._list(url, "files", 1000)
+        return {f["path"]: f["hash"] for f in listed if f.get("hash") and f.get("status", "ACTIVE") == "ACTIVE"}
 
     def version(self, version: str) -> Version:
         return version_of(self._on_version("GET", version))
@@ -101,7 +118,7 @@ class HostingApi:
             return found[0].id if found else None
 
         body = {"status": "CREATED", "labels": dict(labels)}
-        created = self._call("POST", f"{self._site}/versions", body, recover=made)
+        created = self._call("POST", f"{self._site}/versions", body, recover=made, needs="name")
         if isinstance(created, str):
             return created
         self._names[last(created["name"])] = created["name"]
@@ -116,14 +133,14 @@ class HostingApi:
             url = reply.get("uploadUrl", "") or url
         return Wanted(frozenset(wanted), url)
 
-    def upload(self, url: str, digest: str, body: Body) -> None:
-        """Send one file, in one try: raises Passing where another one may succeed."""
+    def upload(self, url: str, digest: str, body: Body) -> bool:
         try:
-            self._try("POST", f"{self._trusted(url)}/{digest}", body)
+            self._try("POST", f"{trusted(url, self.address)}/{digest}", body)
+            return True
         except ApiError as error:
-            if error.status == 409:  # it is there already: a try whose answer was lost
-                raise Passing(str(error)) from None
-            raise
+            if error.status == 409:  # it is there already, or on its way: a try whose answer was lost
+                return False
+            raise self._lost(error, "that is uploaded to") from None
 
     def finalize(self, version: str, config: Mapping[str, Any]) -> None:
         def closed(_why: str) -> dict[str, Any] | None:
@@ -144,7 +161,7 @@ class HostingApi:
         name = quote(self._names.get(version, f"sites/{self.name}/versions/{version}"), safe="")
         url = f"{self._site}/channels/{_part(channel)}/releases?versionName={name}"
         try:
-            return release_of(self._call("POST", url, {"message": message}, recover=made))
+            return release_of(self._call("POST", url, {"message": message}, recover=made, needs="name"))
         except ApiError as error:
             raise self._lost(error, version) from None
 
@@ -166,9 +183,15 @@ class HostingApi:
 
     def ensure_channel(self, name: str, ttl: int | None) -> Channel:
         life = {"ttl": f"{ttl}s"} if ttl else {}
-        url = f"{self._site}/channels/{_part(name)}?updateMask=ttl"
+        url = f"{self._site}/channels/{_part(check_channel(name))}?updateMask=ttl"
         try:
-            return channel_of(self._call("PATCH", url, life, quota=True))
+            try:
+                return channel_of(self._call("PATCH", url, life, quota=True, needs="name"))
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+            url = f"{self._site}/channels?channelId={_part(name)}"
+            return channel_of(self._call("POST", url, life, quota=True, needs="name"))
         except ApiError as error:
             if error.status == 429:
                 raise ChannelQuota(error.said) from None
@@ -209,10 +232,16 @@ class HostingApi:
             return VersionLost(f"the version {version} cannot be used: {error.said}")
         return error
 
-    def _explained(self, error: ApiError) -> CheckFailed | InputError:
-        if error.status == 404:
-            return InputError(f"there is no site {self.name} that this credential may see; check --site ({error.said})")
-        return error
+    def _nothing_live(self) -> Channel:
+        """Return the live channel of a site that never had a release; InputError where there is no such site."""
+        try:
+            self._call("GET", f"{self._site}/versions?pageSize=1")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            said = f"there is no site {self.name} that this credential may see; check --site ({error.said})"
+            raise InputError(said) from None
+        return Channel(LIVE, "", None)
 
     def _list(self, url: str, key: str, size: int) -> Iterator[dict[str, Any]]:
         token = ""
@@ -232,12 +261,19 @@ class HostingApi:
         *,
         recover: Callable[[str], Any] | None = None,
         quota: bool = False,
+        needs: str = "",
     ) -> Any:
-        """Make a call until it is answered. `quota`: a 429 may mean that there is no room, and waiting is in vain."""
+        """Make a call until it is answered, with the field that it `needs`.
+
+        `quota`: a 429 may mean that there is no room, and waiting is in vain.
+        """
 
         def attempt() -> Any:
             try:
-                return self._try(method, url, body)
+                plain = self._try(method, url, body)
+                if needs and not isinstance(plain.get(needs), str):
+                    raise Passing(f"the answer to {method} has no {needs}")
+                return plain
             except Passing as error:
                 if quota and "429" in error.why and "quota" in error.why.lower():
                     raise ApiError(429, "RESOURCE_EXHAUSTED", error.why) from None
@@ -289,35 +325,6 @@ class HostingApi:
             for scheme in ("https://", "http://"):
                 session.mount(scheme, _adapter())
         return session
-
-    def _trusted(self, url: str) -> str:
-        """Return an upload URL that may get the credential: Google's, or of the same machine as the endpoint."""
-        given, own = urlsplit(url), urlsplit(self.address)
-        host = given.hostname or ""
-        google = given.scheme == "https" and host.endswith(".googleapis.com")
-        if google or host == own.hostname or (_is_loopback(host) and _is_loopback(own.hostname or "")):
-            return url.rstrip("/")
-        raise CheckFailed(f"hosting names {given.scheme}://{host} for uploads, which is not its own; nothing is sent")
-
-
-def check_endpoint(url: str) -> str:
-    """Return an API's address without a slash at its end; a credential goes over https, or stays on this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        return url.rstrip("/")
-    raise InputError(f"the endpoint {url!r} is neither https nor on this machine; a credential would be readable")
-
-
-def is_local(url: str) -> bool:
-    """Tell whether an address is a server on this machine, such as a test or an emulator."""
-    return _is_loopback(urlsplit(url).hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _adapter() -> requests.adapters.HTTPAdapter:

@@ -22,7 +22,18 @@ from typing import Any, final
 
 from edgekit.errors import CheckFailed, InputError
 from edgekit.hosting import Settings, settings_of
-from edgekit.publishing.site import CREATED, FINALIZED, LIVE, Body, Channel, Release, Version, VersionLost, Wanted
+from edgekit.publishing.site import (
+    CREATED,
+    FINALIZED,
+    LIVE,
+    Body,
+    Channel,
+    Release,
+    Version,
+    VersionLost,
+    Wanted,
+    check_channel,
+)
 from edgekit.server import Server
 
 MARK = "edgekit-hosting.json"
@@ -69,7 +80,7 @@ class LocalSite:
         missing = {d for d in files.values() if not self._blob(d).is_file()}
         return Wanted(frozenset(missing), str(self.folder / "blobs"))
 
-    def upload(self, url: str, digest: str, body: Body) -> None:
+    def upload(self, url: str, digest: str, body: Body) -> bool:
         folder = Path(url)
         folder.mkdir(parents=True, exist_ok=True)
         sha, unpack = hashlib.sha256(), zlib.decompressobj(31)
@@ -85,6 +96,7 @@ class LocalSite:
                 raise CheckFailed(f"the bytes of {digest[:16]} are not those that were announced; publish again")
             Path(part).chmod(0o644)
             os.replace(part, self._blob(digest))
+            return True
         finally:
             with suppress(OSError):
                 os.unlink(part)
@@ -155,7 +167,7 @@ class LocalSite:
         return self.folder / "blobs" / digest
 
     def _channel_file(self, name: str) -> Path:
-        return self.folder / "channels" / f"{name}.json"
+        return self.folder / "channels" / f"{check_channel(name)}.json"
 
     def _release(self, plain: Mapping[str, Any]) -> Release:
         found = self._read(self.folder / "versions" / f"{plain['version']}.json")

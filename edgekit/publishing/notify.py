@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from edgekit import __version__
 from edgekit.errors import InputError
-from edgekit.publishing.hosting_api import is_local
+from edgekit.publishing.endpoint import is_local
 
 VARIABLE = "EDGEKIT_WEBHOOK"
 _SECONDS = 10

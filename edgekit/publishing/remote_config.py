@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any, final
 
 from edgekit.errors import CheckFailed, NotAvailable, missing_extra
-from edgekit.publishing.hosting_api import Credential, check_endpoint
+from edgekit.publishing.endpoint import check_endpoint
+from edgekit.publishing.hosting_api import Credential
 from edgekit.publishing.retries import PASSING, Passing, Patience, persist
 
 try:

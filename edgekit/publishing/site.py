@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from edgekit.errors import CheckFailed
+from edgekit.errors import CheckFailed, InputError
 
 LIVE = "live"
 CREATED, FINALIZED = "CREATED", "FINALIZED"
 #: The label of every version that edgekit makes; the firebase CLI has its own value for the same key.
 TOOL = {"deployment-tool": "edgekit"}
+
+
+#: What a channel may be called: a part of a domain, and of a file name.
+CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
 class VersionLost(CheckFailed):
@@ -21,6 +26,13 @@ class VersionLost(CheckFailed):
 
 class ChannelQuota(CheckFailed):
     """The site has as many channels as it may have."""
+
+
+def check_channel(name: str) -> str:
+    """Return the name of a channel; InputError for one that cannot be."""
+    if not CHANNEL.match(name):
+        raise InputError(f"{name!r} is not the name of a channel; it has small letters, digits and - only")
+    return name
 
 
 @dataclass(frozen=True)
@@ -105,8 +117,11 @@ class Site(Protocol):
         """Say which files the version holds, return what has to be uploaded; VersionLost where it is not CREATED."""
         ...
 
-    def upload(self, url: str, digest: str, body: Body) -> None:
-        """Send the gzip bytes of one file, in one try: raises retries.Passing where another one may succeed."""
+    def upload(self, url: str, digest: str, body: Body) -> bool:
+        """Send the gzip bytes of one file, in one try: raises retries.Passing where another one may succeed.
+
+        False where the site's answer leaves open whether it has the file. VersionLost as in `populate`.
+        """
         ...
 
     def finalize(self, version: str, config: Mapping[str, Any]) -> None:

@@ -117,7 +117,8 @@ class Uploads:
         def attempt() -> None:
             with self._gate:
                 body = GzipBody(item.blob)
-                self._site.upload(self._url, digest, _Counted(body, self._stop))
+                if not self._site.upload(self._url, digest, _Counted(body, self._stop)):
+                    self._doubtful = True
                 self._gate.succeeded(len(body))
 
         def failed(_why: str) -> None:
