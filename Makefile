@@ -3,7 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint js pytest arm wasm clean
+.PHONY: setup demo test lint js pytest arm firebase wasm clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml scripts/setup.sh scripts/setup_arm.sh
 	VENV=$(VENV) sh scripts/setup.sh
@@ -23,12 +23,18 @@ lint: setup
 js: setup
 	node --test tests/js/
 
-pytest: setup
+pytest: setup firebase
 	$(BIN)/pytest
 
 arm: setup
 	sh scripts/setup_arm.sh
 	$(BIN)/pytest tests/test_arm.py
+
+# The firebase CLI, which judges publishing in the tests; where it cannot be had, these say "not run".
+firebase: $(VENV)/firebase/.ready
+$(VENV)/firebase/.ready: | setup
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/firebase firebase-tools@15.34.2 && touch $@ || \
+		echo "the firebase CLI cannot be had here; tests that need it are not run" >&2
 
 wasm: setup
 	$(BIN)/python wasm/build.py

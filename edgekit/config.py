@@ -1,7 +1,7 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
 Tables: name, version and task at the top; [[features]], [[outputs]], [data], [recipe], [budgets],
-[targets.tfjs], [targets.wasm]. The dataclasses below are the reference; `edgekit init` writes a commented file.
+[targets.tfjs], [targets.wasm], [card]. The dataclasses below are the reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 MAX_CONFIG_BYTES = 1_000_000
 MAX_SEED = 2**32 - 1
 SHARD_BYTES = (1024, 2_000_000_000)
+MAX_CARD_TEXT = 4000
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,20 @@ class TargetsConfig:
 
 
 @dataclass(frozen=True)
+class CardConfig:
+    """`[card]`: what only you know about the model; it goes into the bundle's model card, which anyone may read."""
+
+    owner: str = ""  # who answers for the model
+    license: str = ""  # under which terms it may be used
+    contact: str = ""  # where questions go
+    intended_use: str = ""  # what it is for, and for whom
+    out_of_scope: str = ""  # what it must not be used for
+    training_data: str = ""  # what the float model was trained on
+    ethics: str = ""  # who may be harmed, and what was done about it
+    caveats: str = ""  # what else a user must know
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole edgekit.toml."""
 
@@ -117,6 +132,7 @@ class Config:
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     budgets: BudgetConfig = field(default_factory=BudgetConfig)
     targets: TargetsConfig = field(default_factory=TargetsConfig)
+    card: CardConfig = field(default_factory=CardConfig)
 
 
 def find_config(explicit: Path | None) -> Config:
@@ -187,6 +203,9 @@ def check(config: Config, where: str) -> None:
     _one_of(config.targets.tfjs.weights, TFJS_WEIGHTS, f"{where}: targets: tfjs: weights")
     _between(config.targets.tfjs.shard_bytes, SHARD_BYTES, f"{where}: targets: tfjs: shard_bytes")
     _between(config.targets.wasm.shard_bytes, SHARD_BYTES, f"{where}: targets: wasm: shard_bytes")
+    for key, value in vars(config.card).items():
+        if (flaw := text_flaw(" ".join(value.split()), MAX_CARD_TEXT)) and value:
+            raise InputError(f"{where}: card: {key} {flaw}; write plain text")
 
 
 def text_flaw(text: str, limit: int) -> str:

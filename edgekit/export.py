@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import __version__, golden
+from edgekit import __version__, golden, model_card
 from edgekit.config import Config
 from edgekit.data import Dataset, features_of, load_data, results_of, split
 from edgekit.errors import InputError
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.load import load
 from edgekit.manifest import Feature, Manifest, TargetEntry, seal
+from edgekit.model_card import slices
 from edgekit.models import Model
 from edgekit.plain import plain
 from edgekit.progress import Progress, silent
@@ -67,7 +68,11 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
     rows = golden.encode(_golden(model, quantized, evaluation, features))
     manifest = _manifest(model, config, features, quantized, built, rows)
     manifest = _with_provenance(manifest, (calibration, evaluation), model, built)
-    contents = {f.path: f.data for b in built.values() for f in b.files} | {golden.PATH: rows}
+    labels = evaluation.labels if config.task == "regression" else None  # elsewhere an RMSE against them means nothing
+    parts = slices(features, evaluation.inputs, quantized.float_outputs, quantized.outputs, labels)
+    card = model_card.model_card(manifest, config.card, parts).encode()
+    manifest = replace(manifest, card=entry(model_card.PATH, card, "card"))
+    contents = {f.path: f.data for b in built.values() for f in b.files} | {golden.PATH: rows, model_card.PATH: card}
     return Exported(write_bundle(request.out, seal(manifest), contents), quantized)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
+from typing import Any
 
 #: Content types by ending. Not `mimetypes`: its answers depend on the machine's own tables.
 CONTENT_TYPES: Mapping[str, str] = {
@@ -81,12 +82,47 @@ RULES: tuple[Rule, ...] = (
     Rule("/**/shard-*." + "[0-9a-f]" * 16 + ".bin", {"Cache-Control": IMMUTABLE}),
 )
 
+_SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
-def headers_for(path: str) -> dict[str, str]:
+
+def published_rules(name: str) -> tuple[Rule, ...]:
+    """Return the rules of one published model: they speak of paths under `/NAME/` only.
+
+    A bundle lies under its id and never changes. Apps of other origins may read bundles and channel.json.
+    """
+    own = tuple(Rule(f"/{name}{rule.glob}", rule.headers) for rule in RULES)
+    return (
+        *own,
+        Rule(f"/{name}/bundles/**", {**_SHARED, "Cache-Control": IMMUTABLE}),
+        Rule(f"/{name}/channel.json", _SHARED),
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a site answers: its header rules, and (glob, location, status) of its redirects, which come first."""
+
+    rules: Sequence[Rule] = RULES
+    redirects: Sequence[tuple[str, str, int]] = ()
+
+
+def settings_of(config: Mapping[str, Any]) -> Settings:
+    """Read headers and redirects from a configuration of Firebase Hosting's API; rules by regex are passed over."""
+    rules = [Rule(r["glob"], r["headers"]) for r in config.get("headers", []) if "glob" in r]
+    redirects = [(r["glob"], r["location"], r["statusCode"]) for r in config.get("redirects", []) if "glob" in r]
+    return Settings(rules, redirects)
+
+
+def matches(glob: str, path: str) -> bool:
+    """Tell whether a glob takes a URL path."""
+    return _pattern(glob).fullmatch(path) is not None
+
+
+def headers_for(path: str, rules: Sequence[Rule] = RULES) -> dict[str, str]:
     """Return the headers of a URL path such as `/bundle/manifest.json`, its content type among them."""
     headers = {"Content-Type": content_type(path)}
-    for rule in RULES:
-        if _pattern(rule.glob).fullmatch(path):
+    for rule in rules:
+        if matches(rule.glob, path):
             headers.update(rule.headers)
     return headers
 

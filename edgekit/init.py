@@ -54,6 +54,10 @@ shard_bytes = {tfjs}         # weights are cut into files of this size
 
 [targets.wasm]
 shard_bytes = {wasm}
+
+# What only you know about the model, for its model card, which anyone may read:
+# owner, license, contact, intended_use, out_of_scope, training_data, ethics, caveats.
+[card]
 """
 _EXAMPLE_FEATURE = """
 # [[features]]

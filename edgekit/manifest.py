@@ -55,7 +55,7 @@ class Output:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle. Roles: model, plan, engine, shard, weights, runtime, golden."""
+    """A file of the bundle. Roles: model, plan, engine, shard, weights, runtime, golden, card."""
 
     path: str
     bytes: int
@@ -97,13 +97,16 @@ class Manifest:
     quantization: Mapping[str, Any]
     provenance: Mapping[str, Any]
     feature_hash: str = ""
+    card: FileEntry | None = None  # the model card
     id: str = ""
     schema_version: int = SCHEMA_VERSION
 
     def files(self) -> list[FileEntry]:
         """Return every file that the bundle holds beside manifest.json, each path once."""
         entries = {f.path: f for t in self.targets.values() for f in t.files}
-        entries[self.golden.path] = self.golden
+        for more in (self.golden, self.card):
+            if more is not None:
+                entries[more.path] = more
         return [entries[path] for path in sorted(entries)]
 
 
@@ -157,7 +160,8 @@ def from_json(plain: Mapping[str, Any]) -> Manifest:
 
 def _check(manifest: Manifest) -> None:
     seen: dict[str, FileEntry] = {}
-    for entry in [manifest.golden, *(f for t in manifest.targets.values() for f in t.files)]:
+    card = [manifest.card] if manifest.card else []
+    for entry in [manifest.golden, *card, *(f for t in manifest.targets.values() for f in t.files)]:
         if not PATH.match(entry.path) or ".." in entry.path.split("/"):
             raise InputError(f"manifest.json names the unsafe path {entry.path!r}; refusing the bundle")
         if not SHA256.match(entry.sha256):

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from edgekit.assets import asset
 from edgekit.errors import CheckFailed, InputError
-from edgekit.hosting import headers_for
+from edgekit.hosting import Settings, headers_for, matches
 from edgekit.store import MANIFEST, Bundle
 
 PORT = 8008
@@ -43,10 +43,14 @@ def _say(url: str) -> None:
 
 
 def serve(
-    files: Mapping[str, Path], port: int = PORT, host: str = HOST, announce: Callable[[str], None] = _say
+    files: Mapping[str, Path],
+    port: int = PORT,
+    host: str = HOST,
+    announce: Callable[[str], None] = _say,
+    settings: Callable[[], Settings] = Settings,
 ) -> None:
     """Serve until Ctrl-C; `announce` gets the URL once, when the server answers."""
-    with Server(files, port, host) as server:
+    with Server(files, port, host, settings) as server:
         announce(server.url)
         try:
             threading.Event().wait()
@@ -54,9 +58,11 @@ def serve(
             return
 
 
-def fetch_all(files: Mapping[str, Path], port: int = PORT, host: str = HOST) -> str:
+def fetch_all(
+    files: Mapping[str, Path], port: int = PORT, host: str = HOST, settings: Callable[[], Settings] = Settings
+) -> str:
     """Serve, ask for every file once, and stop; return the URL. Raises CheckFailed naming a file that is not sent."""
-    with Server(files, port, host) as server:
+    with Server(files, port, host, settings) as server:
         address = urlsplit(server.url)
         connection = HTTPConnection(str(address.hostname), address.port, timeout=_IDLE_SECONDS)
         try:
@@ -79,9 +85,15 @@ class Server:
     A path is looked up as it was sent, never joined to a folder, so nothing outside the mapping can be reached.
     """
 
-    def __init__(self, files: Mapping[str, Path], port: int = 0, host: str = HOST) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        port: int = 0,
+        host: str = HOST,
+        settings: Callable[[], Settings] = Settings,
+    ) -> None:
         """Listen on a port, 0 for any free one. Raises InputError where that cannot be."""
-        self._server = _listen(_Site(files, host), port)
+        self._server = _listen(_Site(files, host, settings), port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -106,9 +118,10 @@ class Server:
 class _Site:
     """What the handlers of one server share."""
 
-    def __init__(self, files: Mapping[str, Path], host: str) -> None:
+    def __init__(self, files: Mapping[str, Path], host: str, settings: Callable[[], Settings]) -> None:
         self.files = files
         self.host = host
+        self.settings = settings
         self._tags: dict[tuple[int, int, int, int], str] = {}
 
     def takes(self, header: str) -> bool:
@@ -208,6 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
         if len(hosts) != 1 or not self._site.takes(hosts[0]):
             return self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address only")
         path = self.path.partition("?")[0]
+        for glob, location, status in self._site.settings().redirects:
+            if matches(glob, path):
+                return self._redirect(location, status)
         file = self._site.files.get(path)
         try:
             opened = file.open("rb") if file else None
@@ -225,7 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
         known = [t.strip().removeprefix("W/") for t in self.headers.get("If-None-Match", "").split(",")]
         unchanged = tag in known or "*" in known
         self.send_response(HTTPStatus.NOT_MODIFIED if unchanged else HTTPStatus.OK)
-        for name, value in headers_for(path).items():
+        for name, value in headers_for(path, self._site.settings().rules).items():
             self.send_header(name, value)
         self.send_header("ETag", tag)
         if not unchanged:
@@ -238,6 +254,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(block)
             left -= len(block)
         self.close_connection = self.close_connection or bool(left)
+
+    def _redirect(self, location: str, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Location", location)
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         text = f"{status.value} {why}\n".encode()

@@ -94,7 +94,11 @@ def _check_file(root: Path, name: str, item: FileEntry) -> None:
         raise InputError(
             f"{name} in the bundle {root} has {size} bytes, its manifest says {item.bytes}; export it again"
         )
-    if hashlib.sha256(file.read_bytes()).hexdigest() != item.sha256:
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while block := opened.read(1 << 20):
+            digest.update(block)
+    if digest.hexdigest() != item.sha256:
         raise InputError(f"{name} in the bundle {root} does not match its sha256; export it again")
 
 

@@ -48,7 +48,20 @@ EXAMPLES: Mapping[str, str] = {
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
+    "publish": "edgekit publish bundle/ --site local --dry-run",
+    "canary": "edgekit canary promote --name health_monitoring --site my-site",
+    "promote": "edgekit publish bundle/ --site local --folder trial --channel preview --force --no-check\n"
+    "edgekit promote --site local --folder trial --from preview --no-check",
+    "releases": "edgekit publish bundle/ --site local --folder listed --force --no-check\n"
+    "edgekit releases --site local --folder listed",
+    "rollback": "edgekit publish bundle/ --site local --folder back --force --no-check\n"
+    "edgekit publish bundle/ --site local --folder back --channel next --force --no-check\n"
+    "edgekit promote --site local --folder back --from next --no-check\n"
+    "edgekit rollback --site local --folder back --no-check",
+    "prune": "edgekit prune --site local --keep 5 --dry-run",
 }
+#: Examples that cannot be run there, and why.
+NOT_RUN: Mapping[str, str] = {"canary": "it needs a site with a canary; tests/test_publish.py has one"}
 
 #: What a key of edgekit.toml means, where its line in edgekit/config.py has no comment.
 MEANINGS: Mapping[str, str] = {
@@ -90,7 +103,8 @@ def cli_page() -> str:
         usage = " ".join(["edgekit", name, *arguments, "[OPTIONS]"])
         text += f"\n## edgekit {name}\n\n{summary}\n\n    {usage}\n\n" + header("option", "default", "what it does")
         text += "".join(option_row(p) for p in command.params if isinstance(p, click.Option))
-        text += f"\n```sh\n{EXAMPLES[name]}\n```\n"
+        reason = f"<!-- not run: {NOT_RUN[name]} -->\n" if name in NOT_RUN else ""
+        text += f"\n{reason}```sh\n{EXAMPLES[name]}\n```\n"
     return text + "\n" + exit_codes()
 
 
@@ -235,6 +249,7 @@ def tables() -> list[tuple[str, type]]:
         ("[budgets]", config.BudgetConfig),
         ("[targets.tfjs]", config.TfjsConfig),
         ("[targets.wasm]", config.WasmConfig),
+        ("[card]", config.CardConfig),
     ]
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fabricated import make_bundle
+from fake_hosting import FakeHosting
+from fake_server import running
+from publishing_checks import NAME, QUICK
 
 from edgekit.config import read_config
 from edgekit.errors import NotAvailable
 from edgekit.export import Exported, Request, export
+from edgekit.publish import Way
 from edgekit.runtimes import chromium
 from edgekit.store import Bundle
 from edgekit.targets import TARGETS
@@ -70,3 +75,29 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture(scope="session")
 def bundle(exported: Exported) -> Bundle:
     return exported.bundle
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeHosting]:
+    with running(FakeHosting(stall=0.6)) as server:
+        yield server
+
+
+@pytest.fixture
+def way(tmp_path: Path) -> Way:
+    """Without looking at what was published: tests/test_published.py does that."""
+    return Way(check=False, patience=QUICK, cache=tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bundle]:
+    """Small bundles that differ in one file, by name."""
+    folder = tmp_path_factory.mktemp("bundles")
+    made: dict[str, Bundle] = {}
+
+    def get(text: str) -> Bundle:
+        if text not in made:
+            made[text] = make_bundle(folder / text, files={"extra": text.encode() * 100}, name=NAME)
+        return made[text]
+
+    return get

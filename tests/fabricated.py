@@ -35,7 +35,11 @@ FEATURES = (
 
 
 def make_bundle(
-    out: Path, runtime: str = RUNTIME, golden: bytes | None = None, files: Mapping[str, bytes] | None = None
+    out: Path,
+    runtime: str = RUNTIME,
+    golden: bytes | None = None,
+    files: Mapping[str, bytes] | None = None,
+    name: str = "made <b>",
 ) -> Bundle:
     """Write a bundle of the targets wasm and tfjs; `files` adds a target of that name and one model file."""
     contents = {"runtime/edgekit.js": runtime.encode(), "golden.json": golden or encode(GOLDEN)}
@@ -49,10 +53,11 @@ def make_bundle(
         "wasm": TargetEntry((script, *engines), "exact"),
         "tfjs": TargetEntry((script,), "bound", 0.02),
     }
-    for name, data in (files or {}).items():
-        contents[f"{name}/model.{name}"] = data
-        targets[name] = TargetEntry((entry(f"{name}/model.{name}", data, "model"),), "exact")
-    manifest = seal(replace(_MANIFEST, targets=targets, golden=entry("golden.json", contents["golden.json"], "golden")))
+    for target, data in (files or {}).items():
+        contents[f"{target}/model.{target}"] = data
+        targets[target] = TargetEntry((entry(f"{target}/model.{target}", data, "model"),), "exact")
+    rows = entry("golden.json", contents["golden.json"], "golden")
+    manifest = seal(replace(_MANIFEST, name=name, targets=targets, golden=rows))
     return write_bundle(out, manifest, contents)
 
 

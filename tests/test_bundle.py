@@ -88,7 +88,7 @@ def drops(key: str) -> Change:
         pytest.param(drops("schema_version"), "manifest.json has schema_version None, this edgekit reads 1; export the bundle again with this version", id="no format"),
         pytest.param(drops("golden"), "manifest.json: the key 'golden' is missing", id="a key is missing"),
         pytest.param(sets("name", to=5), "manifest.json: name must be text, not a whole number", id="a number for a name"),
-        pytest.param(sets("files", to=[]), "manifest.json: unknown key 'files'; known keys are features, feature_hash, golden, id, inputs, name, outputs, provenance, quantization, results, schema_version, targets, task, version", id="a key nobody knows"),
+        pytest.param(sets("files", to=[]), "manifest.json: unknown key 'files'; known keys are card, features, feature_hash, golden, id, inputs, name, outputs, provenance, quantization, results, schema_version, targets, task, version", id="a key nobody knows"),
         pytest.param(sets("name", to="other"), "manifest.json does not hash to its id; the bundle was changed after export", id="changed after export"),
         pytest.param(sets("golden", "path", to="/etc/passwd"), "manifest.json names the unsafe path '/etc/passwd'; refusing the bundle", id="an absolute path"),
         pytest.param(sets("golden", "path", to="a/../../b"), "manifest.json names the unsafe path 'a/../../b'; refusing the bundle", id="a path that climbs"),

@@ -124,7 +124,7 @@ FEATURE = '[[features]]\ncolumn = "a"\n'
 BAD = [
     pytest.param(
         "nane = 'x'",
-        ": unknown key 'nane'; known keys are budgets, data, features, name, outputs, recipe, targets, task, version",
+        ": unknown key 'nane'; known keys are budgets, card, data, features, name, outputs, recipe, targets, task, version",
         id="a typo at the top",
     ),
     pytest.param(

@@ -139,7 +139,7 @@ def test_the_readme_shows_the_commands_of_the_example() -> None:
     """What `make demo` runs is what the README tells a user to type."""
     script = (ROOT / "examples/health_monitoring/demo.sh").read_text(encoding="utf-8")
     typed = next(b.text for b in to_run("sh") if b.page == "README.md").splitlines()
-    assert len(typed) == 4
+    assert len(typed) == 5
     for line in typed:
         assert f"run {line}" in script
 

@@ -93,7 +93,7 @@ def test_every_key_is_in_the_file() -> None:
     text = starter("m", (), None)
     lines = [line.removeprefix("#").strip() for line in text.splitlines()]
     written = {line.split()[0] for line in lines if line}
-    tables = {"features", "outputs", "data", "recipe", "budgets", "targets"}
+    tables = {"features", "outputs", "data", "recipe", "budgets", "targets", "card"}
     for cls in (Config, FeatureConfig, OutputConfig, DataConfig, RecipeConfig, BudgetConfig):
         assert {f.name for f in dataclasses.fields(cls)} - tables <= written
     assert {"[targets.tfjs]", "[targets.wasm]", "weights", "shard_bytes"} <= written

@@ -29,10 +29,17 @@ ORDER = """
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
-    store hosting server runtimes.node runtimes.chromium
-    load quantize export verify report verdicts init inspect_model inspect_bundle
+    model_card store hosting server runtimes.node runtimes.chromium
+    load quantize export verify report verdicts init firebase_ml inspect_model inspect_bundle
+    publishing
+    publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
+    publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
+    publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
+    publishing.firebase_json publishing.planning publishing.remote_config
+    publish releases
     cli.options cli.console cli
-    cli.init cli.inspect cli.export cli.verify cli.serve
+    cli.site cli.init cli.inspect cli.export cli.verify cli.serve
+    cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -46,6 +53,9 @@ HEAVY = {
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},
+    "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker"},
+    "requests": {"publishing.hosting_api", "publishing.remote_config"},
+    "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
     "brotli": {"report"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},

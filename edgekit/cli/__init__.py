@@ -43,7 +43,16 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "inspect": ("edgekit.cli.inspect", "Show a model's or a bundle's signature, targets and peak memory."),
     "export": ("edgekit.cli.export", "Quantize a model and write a bundle for its targets."),
     "verify": ("edgekit.cli.verify", "Run a bundle's golden rows through every target in its real runtime."),
-    "serve": ("edgekit.cli.serve", "Serve a bundle's page on this machine."),
+    "serve": ("edgekit.cli.serve", "Serve a bundle's page, or a local site, on this machine."),
+    "publish": ("edgekit.cli.publish", "Publish a bundle on a hosting site, all at once."),
+    "canary": ("edgekit.cli.canary", "Make the canary of a model stable, or end it: a release of one small file."),
+    "promote": ("edgekit.cli.promote", "Release to live the very version that a preview channel shows."),
+    "releases": (
+        "edgekit.cli.releases",
+        "List what was released on a site, with each bundle's id, source and metrics.",
+    ),
+    "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
+    "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
 }
 #: Packages that are not in the base install: the extra that brings them.
 EXTRAS: Mapping[str, str] = {
@@ -53,6 +62,9 @@ EXTRAS: Mapping[str, str] = {
     "ai_edge_litert": "run",
     "playwright": "browser",
     "pyarrow": "data",
+    "google": "firebase",
+    "requests": "firebase",
+    "deflate": "firebase",
 }
 BUG, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 

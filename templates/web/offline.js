@@ -9,7 +9,16 @@ export async function keepOffline(model, say) {
   const { active } = await navigator.serviceWorker.ready;
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = ({ data }) => say(data.error ? `not saved: ${data.error}` : 'ready');
+  const { channel } = document.documentElement.dataset;
+  if (channel) return active.postMessage({ bundle: model.manifest.id, paths: published(model) }, [port2]);
   const files = model.manifest.targets[model.target].files;
   const used = files.filter((file) => file.role !== 'engine' || file.build === model.build);
   active.postMessage({ id: model.manifest.id, paths: used.map((file) => file.path) }, [port2]);
+}
+
+/** What a published page needs beside itself; the files of the model are kept by the runtime, in its own cache. */
+function published({ manifest, target }) {
+  const runtime = manifest.targets[target].files.filter(({ role }) => role === 'runtime').map(({ path }) => path);
+  const files = ['manifest.json', ...runtime].map((path) => `bundles/${manifest.id}/${path}`);
+  return ['channel.js', 'channel.json', ...files];
 }

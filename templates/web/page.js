@@ -31,7 +31,7 @@ async function start() {
   times = [];
   batch = 1;
   try {
-    const next = await (await runtime()).load('bundle/', { target: wanted, cache: false });
+    const next = await open();
     if (turn !== starts) return;
     take(next);
     await next.warmUp({ onProgress: (progress) => turn === starts && showProgress(progress) });
@@ -46,9 +46,20 @@ async function start() {
   }
 }
 
-async function runtime() {
+/** Open the bundle beside this page; where it was published, the one that channel.json gives this install. */
+async function open() {
+  const { channel } = document.documentElement.dataset;
+  if (!channel) return (await script('./bundle/runtime/edgekit.js')).load('bundle/', { target: wanted, cache: false });
+  const { loadChannel } = await script('./channel.js');
+  const { model: next, choice, fallback } = await loadChannel(channel, { target: wanted });
+  $('version').dataset.choice = choice;
+  if (fallback) console.warn(`the canary was not taken: ${fallback}`);
+  return next;
+}
+
+async function script(path) {
   try {
-    return await import('./bundle/runtime/edgekit.js');
+    return await import(path);
   } catch (error) {
     throw new Error('the model could not be loaded: there is no bundle beside this page', { cause: error });
   }

@@ -9,6 +9,7 @@ const SCOPE = new URL('./', self.location).href;
 const CACHE = `edgekit ${SCOPE}`;
 const PAGE = ['./', 'page.css', 'page.js', 'form.js', 'offline.js', 'icon.svg', 'app.webmanifest'].map((path) => new URL(path, SCOPE).href);
 const BUNDLE = `${SCOPE}bundle/`;
+const BUNDLES = `${SCOPE}bundles/`; // of a published page, each under its id
 const MANIFEST = `${BUNDLE}manifest.json`;
 const NEWEST = `${MANIFEST}?newest`; // the last one that was seen, whose files may not all be here yet
 const PATIENCE_MS = 4000; // then a kept copy is better than waiting for the network
@@ -24,14 +25,15 @@ self.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = request.url.replace(/[?#].*$/, '');
   if (request.method !== 'GET' || !url.startsWith(SCOPE)) return;
-  if (url === MANIFEST) event.respondWith(manifest(request));
+  if (url.startsWith(BUNDLES)) event.respondWith(keptFirst(request));
+  else if (url === MANIFEST) event.respondWith(manifest(request));
   else if (url.startsWith(BUNDLE) && !url.startsWith(`${BUNDLE}runtime/`)) event.respondWith(modelFile(event, url));
   else if (request.mode !== 'navigate' || url === SCOPE || url === `${SCOPE}index.html`) event.respondWith(networkFirst(request));
 });
 
 self.addEventListener('message', (event) => {
   const [port] = event.ports;
-  const answer = keep(event.data).then(() => ({}), (error) => ({ error: error.message }));
+  const answer = (event.data.bundle ? keepPublished : keep)(event.data).then(() => ({}), (error) => ({ error: error.message }));
   event.waitUntil(answer.then((data) => port?.postMessage(data)));
 });
 
@@ -42,6 +44,21 @@ async function networkFirst(request) {
   const response = await fromNetwork(request, kept);
   if (response.ok && !response.redirected && response !== kept) await cache.put(key, response.clone()).catch(() => {});
   return response;
+}
+
+/** What lies under a bundle's id never changes. Only what `keepPublished` chose is here. */
+async function keptFirst(request) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(request.url, { ignoreVary: true });
+  return kept && request.cache !== 'reload' ? kept : fromNetwork(request, kept);
+}
+
+async function keepPublished({ bundle, paths }) {
+  const cache = await caches.open(CACHE);
+  const urls = paths.map((path) => `${SCOPE}${path}`);
+  const have = new Set((await cache.keys()).map(({ url }) => url));
+  await cache.addAll(urls.filter((url) => !url.startsWith(BUNDLES) || !have.has(url)));
+  for (const url of have) if (url.startsWith(BUNDLES) && !url.startsWith(`${BUNDLES}${bundle}/`)) await cache.delete(url);
 }
 
 async function manifest(request) {
