@@ -107,15 +107,15 @@ def opened(browser: Browser, files: Site, *, wait: bool = True, quiet: bool = Tr
 
 
 def variant(bundle: Bundle, out: Path) -> Bundle:
-    """Write version 2.0.0 of a bundle, with other weights for WebAssembly."""
+    """Write version 2.0.0 of a bundle, with other weights for WebAssembly in the last shard."""
     manifest = bundle.manifest
     contents = {f.path: bundle.read(f.path) for f in manifest.files()}
     wasm = manifest.targets["wasm"]
     files = []
     for file in wasm.files:
-        if file.role == "shard":
+        if file.path == shards_of(bundle)[-1]:
             data = bytes(byte ^ 1 for byte in contents.pop(file.path))
-            name = f"wasm/shard-000.{entry('', data, '').sha256[:16]}.bin"
+            name = f"{file.path.split('.')[0]}.{entry('', data, '').sha256[:16]}.bin"
             contents[name] = data
             files.append(entry(name, data, "shard", first_step=file.first_step))
         else:
@@ -124,13 +124,13 @@ def variant(bundle: Bundle, out: Path) -> Bundle:
     return write_bundle(out, seal(replace(manifest, version="2.0.0", targets=targets)), contents)
 
 
-def shard_of(bundle: Bundle) -> str:
-    return next(f.path for f in bundle.manifest.targets["wasm"].files if f.role == "shard")
+def shards_of(bundle: Bundle) -> list[str]:
+    return [f.path for f in bundle.manifest.targets["wasm"].files if f.role == "shard"]
 
 
 def corrupt(files: Site, bundle: Bundle, folder: Path) -> str:
     """Serve other bytes, as many, in the place of a shard; return the shard's path."""
-    path = shard_of(bundle)
+    path = shards_of(bundle)[0]
     wrong = folder / "wrong.bin"
     wrong.write_bytes(bytes(byte ^ 1 for byte in bundle.read(path)))
     files[f"/bundle/{path}"] = wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,23 @@ def test_shards_hold_the_weights_in_order(chunks: list[bytes], size: int) -> Non
     for shard in shards:
         assert shard.first_step == starts[at]
         at += len(shard.data)
+
+
+@pytest.mark.parametrize(
+    ("layers", "most", "expected"),
+    [
+        pytest.param([1472, 4608, 576], 1 << 18, [6080, 576], id="the head alone"),
+        pytest.param([6000], 1 << 18, [6000], id="one layer"),
+        pytest.param([4000] * 8, 1 << 18, [16000, 8000, 4000, 4000], id="half of what is left"),
+        pytest.param([4000, 3000, 32], 1 << 18, [4000, 3032], id="an offset stays with the head"),
+        pytest.param([1000, 500], 1 << 18, [1500], id="saves less than a request is worth"),
+        pytest.param([3000, 9000, 100], 4000, [3000, 4000, 4000, 1100], id="a layer of several shards"),
+        pytest.param([100, 3000, 1000, 4000], 4000, [3100, 1000, 4000], id="no layer divided that fits"),
+    ],
+)
+def test_shards_are_cut_between_layers(layers: list[int], most: int, expected: list[int]) -> None:
+    parts = [(step, bytes(part)) for step, size in enumerate(layers) for part in (size // 4, size - size // 4)]
+    assert [len(shard.data) for shard in cut(parts, most)] == expected
 
 
 def test_an_unchanged_shard_keeps_its_name() -> None:

@@ -11,14 +11,25 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from edgekit.graph import Array, Graph
-from reference import conversion, curve, layer, movement, pair, reduction, window
+from reference import conversion, curve, layer, movement, pair, real, reduction, window
 from reference.call import Call
 
+Formula = Callable[[Call], Array | list[Array]]
+
+
+def _or_float(quantized: Formula, of_float32: Formula) -> Formula:
+    """Return the formula that the type of the first input chooses."""
+    return lambda call: (of_float32 if call.inputs[0].dtype == "float32" else quantized)(call)
+
+
+_CURVE = _or_float(curve.curve, real.near)
+_RELU = _or_float(curve.relu, real.exact)
+
 #: TFLite's operator -> its formula; a list where it has several outputs.
-REFERENCES: Mapping[str, Callable[[Call], Array | list[Array]]] = {
+REFERENCES: Mapping[str, Formula] = {
     "QUANTIZE": conversion.quantize,
     "DEQUANTIZE": conversion.dequantize,
-    "FULLY_CONNECTED": layer.fully_connected,
+    "FULLY_CONNECTED": _or_float(layer.fully_connected, real.fully_connected),
     "CONV_2D": layer.conv_2d,
     "DEPTHWISE_CONV_2D": layer.depthwise_conv_2d,
     "TRANSPOSE_CONV": layer.transpose_conv,
@@ -33,16 +44,23 @@ REFERENCES: Mapping[str, Callable[[Call], Array | list[Array]]] = {
     "MAXIMUM": pair.extreme,
     "MINIMUM": pair.extreme,
     "PRELU": pair.prelu,
-    "LOGISTIC": curve.curve,
-    "TANH": curve.curve,
-    "ELU": curve.curve,
-    "GELU": curve.curve,
-    "RELU": curve.relu,
-    "RELU6": curve.relu,
-    "RELU_N1_TO_1": curve.relu,
-    "LEAKY_RELU": curve.leaky_relu,
-    "HARD_SWISH": curve.hard_swish,
-    "SOFTMAX": curve.softmax,
+    "LOGISTIC": _CURVE,
+    "TANH": _CURVE,
+    "ELU": _CURVE,
+    "GELU": _CURVE,
+    "RELU": _RELU,
+    "RELU6": _RELU,
+    "RELU_N1_TO_1": _RELU,
+    "LEAKY_RELU": _or_float(curve.leaky_relu, real.leaky_relu),
+    "HARD_SWISH": _or_float(curve.hard_swish, real.near),
+    "SOFTMAX": _or_float(curve.softmax, real.softmax),
+    "ABS": real.exact,
+    "NEG": real.exact,
+    "SQUARE": real.exact,
+    "SQRT": real.near,
+    "RSQRT": real.near,
+    "EXP": real.near,
+    "LOG": real.near,
     "MEAN": reduction.reduce,
     "SUM": reduction.reduce,
     "RESHAPE": movement.reshape,

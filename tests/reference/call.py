@@ -55,15 +55,29 @@ def rounded(real: Array, tensor: Tensor, activation: str = "NONE") -> Array:
 
 
 def fixed_point(integers: Array, factor: float) -> Array:
-    """Multiply as TFLite's fixed point does: a 31-bit mantissa, rounded once for it and once for the exponent.
+    """Multiply as TFLite's fixed point does, with a factor of 31 bits."""
+    return scaled(integers, *multiplier31(factor))
 
-    factor = mantissa * 2^exponent with mantissa in [0.5, 1). The first rounding takes halves up for positive and down
-    for negative products (away from zero), the second takes them away from zero.
-    """
+
+def multiplier31(factor: float) -> tuple[int, int]:
+    """Return (m, e) so that factor is about m * 2^(e - 31), with m in [2^30, 2^31)."""
     mantissa, exponent = math.frexp(factor)
     multiplier = math.floor(mantissa * 2**31 + 0.5)
-    if multiplier == 2**31:
-        multiplier, exponent = 2**30, exponent + 1
+    return (2**30, exponent + 1) if multiplier == 2**31 else (multiplier, exponent)
+
+
+def multiplier15(factor: float) -> tuple[int, int]:
+    """Return (m, e) so that factor is about m * 2^(e - 15): the multiplier of 31 bits, rounded to 15 of them."""
+    multiplier, exponent = multiplier31(factor)
+    return min((multiplier + 2**15) >> 16, 2**15 - 1), exponent
+
+
+def scaled(integers: Array, multiplier: int, exponent: int) -> Array:
+    """Multiply by multiplier * 2^(exponent - 31), rounded once for each of the two powers.
+
+    The first rounding takes halves up for positive and down for negative products (away from zero), the second takes
+    them away from zero.
+    """
     answers = []
     for x in np.ravel(integers):
         product = int(x) * 2 ** max(exponent, 0) * multiplier

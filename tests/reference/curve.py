@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from edgekit.graph import Array
 from edgekit.lowering.sigmoid_table import SIGMOID
-from reference.call import ACTIVATIONS, Call, F, affine, fixed_point, half_away, saturate
-
-_CURVES = {
-    "LOGISTIC": lambda x: 1 / (1 + np.exp(-x)),
-    "TANH": np.tanh,
-    "ELU": lambda x: np.where(x < 0, np.expm1(x), x),
-    "GELU": lambda x: x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2,
-}
+from reference.call import ACTIVATIONS, Call, F, affine, fixed_point, half_away, multiplier15, saturate
+from reference.real import FUNCTIONS
 
 
 def curve(call: Call) -> Array:
     if call.output.dtype == "int16":
         return _sigmoid_s16(call)
     (scale, zero), (output_scale, output_zero) = affine(call.inputs[0]), affine(call.output)
-    real = _CURVES[call.op.kind](((call.values[0] - zero) * scale.astype(np.float64)).astype(F).astype(np.float64))
+    real = FUNCTIONS[call.op.kind](((call.values[0] - zero) * scale.astype(np.float64)).astype(F).astype(np.float64))
     return saturate(np.rint(real / float(output_scale)) + output_zero, call.output)
 
 
@@ -46,8 +38,8 @@ def hard_swish(call: Call) -> Array:
     (scale, zero), (output_scale, output_zero) = affine(call.inputs[0]), affine(call.output)
     x = (call.values[0] - zero) * 128
     fine = F(F(1 / 128) * scale)
-    factor, exponent = _mantissa16(float(F(fine / output_scale)))
-    gate_factor, gate_exponent = _mantissa16(float(F(fine / F(3 / 32768))))
+    factor, exponent = multiplier15(float(F(fine / output_scale)))
+    gate_factor, gate_exponent = multiplier15(float(F(fine / F(3 / 32768))))
     on_output = _high_product(x, factor)
     gate = x
     if gate_exponent > 0:
@@ -75,12 +67,6 @@ def softmax(call: Call) -> Array:
             total = F(total + part)
         rows.append(half_away((parts * F(F(1) / F(total * F(1 / 256)))).astype(np.float64)) - 128)
     return saturate(np.array(rows).reshape(call.output.shape), call.output)
-
-
-def _mantissa16(factor: float) -> tuple[int, int]:
-    """Return a 15-bit multiplier and an exponent."""
-    mantissa, exponent = math.frexp(factor)
-    return min((math.floor(mantissa * 2**31 + 0.5) + 2**15) >> 16, 32767), exponent
 
 
 def _high_product(x: Array, factor: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.graph import Array, Tensor
-from reference.call import Call, F, affine, half_away, rounded, saturate
+from reference.call import Call, F, affine, half_away, multiplier15, rounded, saturate
 from reference.window import border
 
 
@@ -17,7 +17,7 @@ def fully_connected(call: Call) -> Array:
 
 def conv_2d(call: Call) -> Array:
     x, weights = call.values[0] - affine(call.inputs[0])[1], call.values[1]
-    return _finished(call, _slide(call, x, weights.transpose(1, 2, 3, 0)))
+    return _convolved(call, _slide(call, x, weights.transpose(1, 2, 3, 0)))
 
 
 def depthwise_conv_2d(call: Call) -> Array:
@@ -27,7 +27,7 @@ def depthwise_conv_2d(call: Call) -> Array:
     full = np.zeros((*weights.shape[:2], channels, units), np.int64)
     for unit in range(units):
         full[:, :, unit // (units // channels), unit] = weights[:, :, unit]
-    return _finished(call, _slide(call, x, full))
+    return _convolved(call, _slide(call, x, full))
 
 
 def transpose_conv(call: Call) -> Array:
@@ -65,6 +65,18 @@ def _slide(call: Call, x: Array, weights: Array) -> Array:
             window = padded[:, first : first + reach[0] : dilation[0], column : column + reach[1] : dilation[1]]
             sums[:, y, at] = np.einsum("bklc,klcu->bu", window, weights)
     return sums
+
+
+def _convolved(call: Call, sums: Array) -> Array:
+    """int8 as every layer; int16 with a multiplier of 15 bits for each unit and one rounding, halves up (TFLite's)."""
+    if call.output.dtype == "int8":
+        return _finished(call, sums)
+    (scale, _), (output_scale, zero) = affine(call.inputs[0]), affine(call.output)
+    made = sums + call.values[2] if len(call.values) > 2 else sums.copy()
+    for unit, weight_scale in enumerate(np.broadcast_to(call.inputs[1].quant.scale, sums.shape[3])):
+        multiplier, exponent = multiplier15(float(scale) * float(weight_scale) / float(output_scale))
+        made[..., unit] = np.floor_divide(made[..., unit] * multiplier + 2 ** (14 - exponent), 2 ** (15 - exponent))
+    return saturate(made + zero, call.output, call.op.activation)
 
 
 def _finished(call: Call, sums: Array, source: int = 0) -> Array:
