@@ -26,6 +26,7 @@ try:
     from playwright.sync_api import sync_playwright
 except ImportError:
     sync_playwright = None  # type: ignore[assignment]
+    PlaywrightError = PlaywrightTimeout = RuntimeError  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
