@@ -11,6 +11,8 @@ from edgekit.lowering.requantization import integer_bounds, output_scales, quant
 
 #: Of wasm/kernels/dot_s8.h: units and inputs of a block, rows of a tile, bytes of a value of a row.
 BLOCK_UNITS, BLOCK_INPUTS, TILE, WIDE_BYTES = 8, 4, 4, 2
+#: Of wasm/kernels/engine.h: how many threads have scratch memory of their own, whether or not they run.
+SLOTS = 4
 #: Below this, scaled sums and what they are before the bias is complete stay in order when they are rounded.
 MOST_STEPS = 1.5 * 2**23
 
@@ -71,7 +73,7 @@ def _int8(context: Context, op: Op, weights: Array) -> None:
         scratch = context.scratch(row_bytes)
         context.step("fully_connected_s8", **fields, rows=rows, inputs=inputs, units=units, scratch=scratch)
         return
-    scratch = context.scratch(4 * aligned(units, BLOCK_UNITS) + TILE * row_bytes)
+    scratch = context.scratch(4 * aligned(units, BLOCK_UNITS) + SLOTS * TILE * row_bytes)
     context.step("conv_2d_s8", **fields, **one_tap(rows, inputs), units=units, scratch=scratch)
 
 

@@ -13,6 +13,8 @@ from edgekit.targets.runtime_files import runtime_files
 
 #: From the fastest to the one that runs anywhere; the runtime takes the first whose probe gives the right values.
 BUILDS = ("relaxed", "signed", "simd", "scalar")
+#: For cross-origin isolated pages; the runtime takes the one of the build that it chose.
+THREADS = ("relaxed-threads", "signed-threads", "simd-threads")
 
 
 class WasmTarget:
@@ -35,10 +37,11 @@ class WasmTarget:
             File(
                 f"wasm/engine-{build}.wasm", asset(f"wasm/dist/engine-{build}.wasm").read_bytes(), "engine", build=build
             )
-            for build in BUILDS
+            for build in (*BUILDS, *THREADS)
         ]
         files += [
             File(f"wasm/{shard.name(i)}", shard.data, "shard", first_step=shard.first_step)
             for i, shard in enumerate(shards)
         ]
-        return Built((*files, *runtime_files(self.name)), "exact")
+        options = {"multiplications": plans.multiplications(lowered.plan)}
+        return Built((*files, *runtime_files(self.name)), "exact", options=options)

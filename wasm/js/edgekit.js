@@ -18,11 +18,11 @@ async function openTfjs(context) {
 }
 
 /** Open a bundle. Only its manifest is fetched now; the rest with the first prediction, or by `warmUp`. */
-export async function load(url, { target, build, fetch, signal, onProgress, cache = true, patience } = {}) {
+export async function load(url, { target, build, threads, fetch, signal, onProgress, cache = true, patience } = {}) {
   const source = openSource(url, fetch, patience);
   const kept = openCache(cache, source.root.href);
   const manifest = await fetchManifest(source, signal, kept?.manifest);
-  return new Model({ ...source, kept: kept?.files(manifest) }, manifest, { target: chooseTarget(manifest, target), build, onProgress });
+  return new Model({ ...source, kept: kept?.files(manifest) }, manifest, { target: chooseTarget(manifest, target), build, threads, onProgress });
 }
 
 function chooseTarget({ targets }, wanted) {
@@ -46,14 +46,14 @@ class Model {
   #engine = null;
   #isDisposed = false;
 
-  constructor(source, manifest, { target, build, onProgress }) {
+  constructor(source, manifest, { target, build, threads, onProgress }) {
     this.manifest = manifest;
     this.target = target;
     this.#features = new Features(manifest);
     this.#outputs = manifest.outputs.map((signature) => ({ name: signature.name, size: elements(signature) }));
     this.#flat = new Float32Array(this.#features.count);
     this.#onProgress = onProgress;
-    const context = { manifest, target: manifest.targets[target], source, build };
+    const context = { manifest, target: manifest.targets[target], source, build, threads };
     this.#loading = new Shared(`the model "${manifest.name}"`, (signal, report) => this.#open({ ...context, signal, report }));
   }
 

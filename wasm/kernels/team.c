@@ -1,0 +1,130 @@
+/* The builds with threads: ek_run for a team. One thread runs the steps; it offers the parts of a phase by a word in shared
+ * memory, from which every thread claims one part after the other, the offering one too. So nothing waits for a thread that
+ * sleeps or was never started, only for parts that one has begun. */
+#include "team.h"
+
+#ifdef EK_THREADS
+
+enum {
+    OK = 0,
+    BAD_STEP = 5,
+    PART_BITS = 5,                  /* of the claimed and of all parts; claims beyond the last part fit too */
+    PART_MASK = (1 << PART_BITS) - 1,
+    STEP_SHIFT = 2 * PART_BITS + 1, /* above: the phase, then the step */
+    MAX_STEPS = 1 << (32 - STEP_SHIFT),
+    SPINS = 1 << 16,                /* without work, some 0.1 ms, before a thread sleeps */
+};
+
+/* Behind the words of ek_model, each in a cache line of its own. */
+typedef struct {
+    uint32_t unused[16];
+    uint32_t offer, offer_line[15]; /* step | phase | parts | parts that were claimed */
+    uint32_t done, done_line[15];   /* parts that are finished */
+    uint32_t asleep, asleep_line[15];
+} team;
+
+static team *team_of(const ek_model *host) { return (team *)host; }
+
+static uint32_t load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+static void store(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }
+static uint32_t add(uint32_t *word, uint32_t value) { return __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST); }
+
+static int is_open(uint32_t offer) { return (offer & PART_MASK) < (offer >> PART_BITS & PART_MASK); }
+
+/* A step of the plan; found by walking, from the last one that was asked for. */
+typedef struct {
+    const uint32_t *plan;
+    uint32_t first, at, step;
+} cursor;
+
+static cursor start_of(const ek_model *model) {
+    const uint32_t first = ek_first_step(model);
+    return (cursor){(const uint32_t *)model->plan, first, first, 0};
+}
+
+static void find(cursor *c, uint32_t step) {
+    if (step < c->step) c->step = 0, c->at = c->first;
+    for (; c->step < step; c->step++) c->at += 2 + c->plan[c->at + 1];
+}
+
+static void run_part(ek_model *model, cursor *c, uint32_t claimed) {
+    find(c, claimed >> STEP_SHIFT);
+    model->share.phase = claimed >> (2 * PART_BITS) & 1;
+    model->share.parts = claimed >> PART_BITS & PART_MASK;
+    model->share.part = claimed & PART_MASK;
+    ek_step(c->plan[c->at], c->plan + c->at + 2, model);
+}
+
+enum {
+#define EK_OP(code, name, fields) CODE_##name = code,
+#include "registry.inc"
+#undef EK_OP
+};
+
+/* How many parts a phase of a step has: 0 where there is nothing to do, 1 where it is not worth an offer. */
+static int32_t parts_of(uint32_t code, const void *fields, int32_t phase, int32_t threads) {
+    switch (code) {
+#define EK_SPLIT(name) \
+    case CODE_##name: return name##_parts((const struct name *)fields, phase, threads);
+        EK_SPLITS
+#undef EK_SPLIT
+    }
+    return phase == EK_COMPUTE;
+}
+
+static void run_phase(ek_model *model, team *t, cursor *c, int32_t phase) {
+    const int32_t parts = parts_of(c->plan[c->at], c->plan + c->at + 2, phase, (int32_t)model->threads);
+    const uint32_t offer = c->step << STEP_SHIFT | (uint32_t)phase << 2 * PART_BITS | (uint32_t)parts << PART_BITS;
+    if (parts == 0) return;
+    if (parts == 1) {
+        run_part(model, c, offer);
+        return;
+    }
+    store(&t->done, 0);
+    store(&t->offer, offer);
+    if (load(&t->asleep)) __builtin_wasm_memory_atomic_notify((int32_t *)&t->offer, EK_SLOTS);
+    for (uint32_t claimed; is_open(claimed = add(&t->offer, 1)); add(&t->done, 1)) run_part(model, c, claimed);
+    while (load(&t->done) != (uint32_t)parts) {}
+}
+
+/* Runs the steps first <= i < last of a plan that was checked. Only one thread at a time may be in it. */
+int32_t ek_run(const ek_model *host, int32_t first, int32_t last) {
+    ek_model model = *host;
+    const int32_t steps = (int32_t)((const uint32_t *)model.plan)[6];
+    if (first < 0 || last > steps) return BAD_STEP;
+    if (model.threads > EK_SLOTS) model.threads = EK_SLOTS;
+    if (model.threads < 1 || steps > MAX_STEPS) model.threads = 1;
+    model.share.slot = 0;
+    cursor c = start_of(&model);
+    for (int32_t step = first; step < last; step++) {
+        find(&c, (uint32_t)step);
+        for (int32_t phase = 0; phase < EK_PHASES; phase++) run_phase(&model, team_of(host), &c, phase);
+    }
+    return OK;
+}
+
+/* Works on what ek_run offers, for ever; `slot` is a number from 1 to EK_SLOTS - 1 that no other thread has. */
+void ek_work(const ek_model *host, int32_t slot) {
+    if (slot < 1 || slot >= EK_SLOTS) return;
+    ek_model model = *host;
+    team *t = team_of(host);
+    model.share.slot = slot;
+    cursor c = start_of(&model);
+    for (uint32_t idle = 0;; idle++) {
+        const uint32_t seen = load(&t->offer);
+        if (is_open(seen)) {
+            const uint32_t claimed = add(&t->offer, 1);
+            if (!is_open(claimed)) continue;
+            run_part(&model, &c, claimed);
+            add(&t->done, 1);
+            idle = 0;
+        } else if (idle >= SPINS) {
+            add(&t->asleep, 1);
+            __builtin_wasm_memory_atomic_wait32((int32_t *)&t->offer, (int32_t)seen, -1);
+            add(&t->asleep, -1u);
+            idle = 0;
+        }
+    }
+}
+
+#endif
