@@ -11,7 +11,7 @@ import { countThreads, sharedMemory, stackBytes, startTeam, withThreads, without
 const MAGIC = 0x31504b45; // "EKP1"
 const ABI = 2;
 const HEADER_WORDS = 8;
-const MODEL_BYTES = 256; // six u32: address and size of plan, weights, arena; then what threads share
+const MODEL_BYTES = 512; // six u32: address and size of plan, weights, arena; then what threads share
 const PAGE = 65536;
 
 /** Whether this target can run here at all. */

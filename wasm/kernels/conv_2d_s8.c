@@ -10,7 +10,12 @@
  * scratch: a bias for each unit, then the image with its padding, widened; or 4 pixels for each thread, where the window is
  * one tap. Shares: first the bias and the padded image, then pixels, or units where there are few pixels. */
 
-enum { SLACK = 16 }; /* bytes behind the image, into which the last run's padding reads */
+enum {
+    SLACK = 16, /* bytes behind the image, into which the last run's padding reads */
+    FEW_PIXELS = 8 * EK_TILE, /* of a part: a tile more or less would be an eighth of its work */
+    FEW_UNITS = 2 * EK_UNITS,
+    APART = 192, /* values between what two threads write, so that it is not in the same cache line */
+};
 
 /* Whether a window is one tap that always lies inside the input. */
 static int is_one_tap(const ek_window *w) {
@@ -34,7 +39,7 @@ static int64_t padded_width(const ek_window *w) {
 }
 
 static uint64_t scratch_values(const ek_window *w) {
-    return is_one_tap(w) ? (uint64_t)EK_SLOTS * EK_TILE * run_length(w)
+    return is_one_tap(w) ? EK_SLOTS * ((uint64_t)EK_TILE * run_length(w) + APART) + APART
                          : (uint64_t)padded_height(w) * padded_width(w) * w->channels + SLACK;
 }
 
@@ -151,7 +156,7 @@ static void windows(const ek_window *w, const ek_wide *image, const layer *l, in
 
 /* The work of a share: some pixels and all units, or all pixels and some units. */
 static layer layer_of(const struct conv_2d_s8 *op, const ek_model *model, int32_t inputs, int32_t pixels, ek_share share) {
-    const int by_units = share.parts > 1 && (op->units + EK_UNITS - 1) / EK_UNITS > (pixels + EK_TILE - 1) / EK_TILE;
+    const int by_units = pixels < share.parts * FEW_PIXELS && op->units >= share.parts * FEW_UNITS && share.parts > 1;
     const ek_range units = by_units ? ek_range_of(share, op->units, EK_UNITS) : (ek_range){0, op->units};
     const int32_t *bias = EK_OFFSET ? ek_output(model, op->scratch) : ek_value(model, op->bias);
     const float *scale = ek_value(model, op->scale);
@@ -195,7 +200,7 @@ void conv_2d_s8(const struct conv_2d_s8 *op, const ek_model *model) {
     if (prepares)
         without_offset(ek_value(model, op->bias), ek_value(model, op->weights), inputs, ek_range_of(share, op->units, EK_UNITS), bias);
     if (one) {
-        if (computes) one_tap(w, input, &l, wide + share.slot * EK_TILE * inputs, output);
+        if (computes) one_tap(w, input, &l, wide + APART + share.slot * (EK_TILE * inputs + APART), output);
         return;
     }
     for (int32_t image = 0; image < images; image++) {

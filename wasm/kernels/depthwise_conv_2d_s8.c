@@ -11,7 +11,7 @@
  * scratch: as many rows of the input as a window reaches over, [padded width][output channels], widened.
  * Shares: rows of the output, each thread with scratch memory of its own; or channels, where there are fewer rows. */
 
-enum { MAX_TAPS = 128, GROUP = EK_PADDED, MANY_ROWS = 16, SHARED_UNITS = 2 * EK_UNITS };
+enum { MAX_TAPS = 128, GROUP = EK_PADDED, MANY_ROWS = 6, SHARED_UNITS = 2 * EK_UNITS };
 
 static int is_usual(const ek_window *w) { return w->rows == 3 && w->columns == 3 && w->dilation_x == 1; }
 

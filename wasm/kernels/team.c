@@ -1,6 +1,7 @@
-/* The builds with threads: ek_run for a team. One thread runs the steps; it offers the parts of a phase by a word in shared
+/* The builds with threads: ek_run for a team. One thread runs the steps; it offers the parts of a phase in a word of shared
  * memory, from which every thread claims one part after the other, the offering one too. So nothing waits for a thread that
- * sleeps or was never started, only for parts that one has begun. */
+ * sleeps or was never started, only for parts that one has begun. A thread first claims the part that has its number: what
+ * it wrote in the step before is still in its cache. */
 #include "team.h"
 
 #ifdef EK_THREADS
@@ -8,28 +9,27 @@
 enum {
     OK = 0,
     BAD_STEP = 5,
-    PART_BITS = 5,                  /* of the claimed and of all parts; claims beyond the last part fit too */
-    PART_MASK = (1 << PART_BITS) - 1,
-    STEP_SHIFT = 2 * PART_BITS + 1, /* above: the phase, then the step */
+    FREE_MASK = (1 << EK_MAX_PARTS) - 1,
+    PARTS_SHIFT = EK_MAX_PARTS, /* an offer: the parts that are free, a bit each; above, the number of all parts less one */
+    PHASE_SHIFT = PARTS_SHIFT + 3,
+    STEP_SHIFT = PHASE_SHIFT + 1,
     MAX_STEPS = 1 << (32 - STEP_SHIFT),
-    SPINS = 1 << 16,                /* without work, some 0.1 ms, before a thread sleeps */
+    SPINS = 1 << 16, /* without work, some 0.1 ms, before a thread sleeps */
 };
 
-/* Behind the words of ek_model, each in a cache line of its own. */
+/* Behind the words of ek_model, each in a pair of cache lines of its own, which some processors fetch together. */
 typedef struct {
-    uint32_t unused[16];
-    uint32_t offer, offer_line[15]; /* step | phase | parts | parts that were claimed */
-    uint32_t done, done_line[15];   /* parts that are finished */
-    uint32_t asleep, asleep_line[15];
+    uint32_t unused[32];
+    uint32_t offer, offer_line[31];
+    uint32_t done, done_line[31]; /* parts that are finished */
+    uint32_t asleep, asleep_line[31];
 } team;
 
 static team *team_of(const ek_model *host) { return (team *)host; }
 
 static uint32_t load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static void store(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }
-static uint32_t add(uint32_t *word, uint32_t value) { return __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST); }
-
-static int is_open(uint32_t offer) { return (offer & PART_MASK) < (offer >> PART_BITS & PART_MASK); }
+static void add(uint32_t *word, uint32_t value) { __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST); }
 
 /* A step of the plan; found by walking, from the last one that was asked for. */
 typedef struct {
@@ -47,12 +47,27 @@ static void find(cursor *c, uint32_t step) {
     for (; c->step < step; c->step++) c->at += 2 + c->plan[c->at + 1];
 }
 
-static void run_part(ek_model *model, cursor *c, uint32_t claimed) {
-    find(c, claimed >> STEP_SHIFT);
-    model->share.phase = claimed >> (2 * PART_BITS) & 1;
-    model->share.parts = claimed >> PART_BITS & PART_MASK;
-    model->share.part = claimed & PART_MASK;
+static void run_part(ek_model *model, cursor *c, uint32_t offer, int32_t part) {
+    find(c, offer >> STEP_SHIFT);
+    model->share.phase = offer >> PHASE_SHIFT & 1;
+    model->share.parts = (offer >> PARTS_SHIFT & 7) + 1;
+    model->share.part = part;
     ek_step(c->plan[c->at], c->plan + c->at + 2, model);
+}
+
+/* Claims a part and runs it; returns whether one was free. What is offered may have changed since it was seen: the word that
+ * the claim replaces says which step it is. */
+static int claim(ek_model *model, team *t, cursor *c, uint32_t seen) {
+    const uint32_t own = 1u << model->share.slot;
+    for (; seen & FREE_MASK; seen = load(&t->offer)) {
+        const int32_t part = __builtin_ctz(seen & own ? own : seen & FREE_MASK);
+        const uint32_t offer = __atomic_fetch_and(&t->offer, ~(1u << part), __ATOMIC_SEQ_CST);
+        if (!(offer >> part & 1)) continue;
+        run_part(model, c, offer, part);
+        add(&t->done, 1);
+        return 1;
+    }
+    return 0;
 }
 
 enum {
@@ -74,16 +89,17 @@ static int32_t parts_of(uint32_t code, const void *fields, int32_t phase, int32_
 
 static void run_phase(ek_model *model, team *t, cursor *c, int32_t phase) {
     const int32_t parts = parts_of(c->plan[c->at], c->plan + c->at + 2, phase, (int32_t)model->threads);
-    const uint32_t offer = c->step << STEP_SHIFT | (uint32_t)phase << 2 * PART_BITS | (uint32_t)parts << PART_BITS;
     if (parts == 0) return;
+    const uint32_t what = c->step << STEP_SHIFT | (uint32_t)phase << PHASE_SHIFT | (uint32_t)(parts - 1) << PARTS_SHIFT;
     if (parts == 1) {
-        run_part(model, c, offer);
+        run_part(model, c, what, 0);
         return;
     }
+    const uint32_t offer = what | ((1u << parts) - 1);
     store(&t->done, 0);
     store(&t->offer, offer);
     if (load(&t->asleep)) __builtin_wasm_memory_atomic_notify((int32_t *)&t->offer, EK_SLOTS);
-    for (uint32_t claimed; is_open(claimed = add(&t->offer, 1)); add(&t->done, 1)) run_part(model, c, claimed);
+    while (claim(model, t, c, load(&t->offer))) {}
     while (load(&t->done) != (uint32_t)parts) {}
 }
 
@@ -112,11 +128,7 @@ void ek_work(const ek_model *host, int32_t slot) {
     cursor c = start_of(&model);
     for (uint32_t idle = 0;; idle++) {
         const uint32_t seen = load(&t->offer);
-        if (is_open(seen)) {
-            const uint32_t claimed = add(&t->offer, 1);
-            if (!is_open(claimed)) continue;
-            run_part(&model, &c, claimed);
-            add(&t->done, 1);
+        if (claim(&model, t, &c, seen)) {
             idle = 0;
         } else if (idle >= SPINS) {
             add(&t->asleep, 1);

@@ -18,7 +18,7 @@ EK_SPLITS
 #undef EK_SPLIT
 
 /* An offer costs about half a microsecond, so a part is worth one or more. */
-enum { EK_PART_NANOSECONDS = 1000, EK_PARTS_A_THREAD = 1 };
+enum { EK_PART_NANOSECONDS = 1000, EK_PARTS_A_THREAD = 1, EK_MAX_PARTS = 8 };
 
 /* How many parts suit work of about so many nanoseconds, of which there are no more than `most`. */
 static inline int32_t ek_parts(int64_t nanoseconds, int64_t most, int32_t threads) {
