@@ -2,7 +2,6 @@
  * Which builds of the engine compute rightly here. A build is taken for the values that its instructions give,
  * not because the browser says that it knows them.
  */
-import { canShare, withoutThreads } from './threads.js';
 
 // (func (param f32 i32) (result i32)): nearest(a) as i16 lanes, times b, summed in pairs: 2 * nearest(a) * b
 const SIMD_MODULE = Uint8Array.of(
@@ -77,8 +76,6 @@ export function chooseBuild(available) {
 
 /** Whether a build computes rightly here; one that this runtime does not know is taken at its word. */
 export function buildFits(wanted) {
-  const single = withoutThreads(wanted);
-  if (single) return canShare() && buildFits(single);
   return BUILDS.find(({ name }) => name === wanted)?.works() ?? true;
 }
 

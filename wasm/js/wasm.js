@@ -6,7 +6,7 @@ import { EdgekitError } from './errors.js';
 import { download } from './fetch.js';
 import { elements } from './manifest.js';
 import { buildFits, chooseBuild } from './probe.js';
-import { countThreads, sharedMemory, stackBytes, startTeam, withThreads, withoutThreads } from './threads.js';
+import { canShare, countThreads, sharedMemory, stackBytes, startTeam, withThreads, withoutThreads } from './threads.js';
 
 const MAGIC = 0x31504b45; // "EKP1"
 const ABI = 2;
@@ -62,7 +62,11 @@ function choose(files, wanted, threads) {
     const has = engines.map((file) => file.build).join(', ') || 'none';
     throw new EdgekitError('target', `the bundle has no engine build ${wanted ? `"${wanted}"` : 'that works here'}; its builds are: ${has}`);
   }
-  if (wanted && !buildFits(wanted)) {
+  const single = withoutThreads(wanted);
+  if (single && !canShare()) {
+    throw new EdgekitError('unfit', `the engine build "${wanted}" does not fit this device: it needs a cross-origin isolated page with workers`);
+  }
+  if (wanted && !buildFits(single ?? wanted)) {
     throw new EdgekitError('unfit', `the engine build "${wanted}" does not fit this device: its instructions give other values here`);
   }
   if (!plan) throw new EdgekitError('manifest', 'manifest.json names no plan for the target wasm; export the bundle again', { file: 'manifest.json' });

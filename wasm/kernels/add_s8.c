@@ -51,8 +51,8 @@ int add_s8_check(const struct add_s8 *op, const ek_model *model) {
 static int is_alike(const struct add_s8 *op) { return op->a_count == op->count && op->b_count == op->count; }
 
 #ifdef EK_THREADS
-int32_t add_s8_parts(const struct add_s8 *op, int32_t phase, int32_t threads) {
-    return phase == EK_COMPUTE ? ek_parts(op->count / 2, is_alike(op) ? op->count / 64 : 1, threads) : 0;
+int32_t add_s8_parts(const struct add_s8 *op, int32_t phase, const ek_model *model) {
+    return phase == EK_COMPUTE ? ek_parts(model, op->count / 2, is_alike(op) ? op->count / 64 : 1) : 0;
 }
 #endif
 

@@ -173,16 +173,16 @@ static layer layer_of(const struct conv_2d_s8 *op, const ek_model *model, int32_
 static int32_t inputs_of(const ek_window *w) { return run_length(w) * w->rows * (is_whole_row(w) ? 1 : w->columns); }
 
 #ifdef EK_THREADS
-int32_t conv_2d_s8_parts(const struct conv_2d_s8 *op, int32_t phase, int32_t threads) {
+int32_t conv_2d_s8_parts(const struct conv_2d_s8 *op, int32_t phase, const ek_model *model) {
     const ek_window w = EK_WINDOW_OF(op);
     const int one = is_one_tap(&w);
     if (!one && w.batch > 1) return phase == EK_COMPUTE; /* the images share the scratch memory */
     const int64_t inputs = inputs_of(&w), pixels = (int64_t)ek_window_pixels(&w);
     const int64_t blocks = (op->units + EK_UNITS - 1) / EK_UNITS, tiles = (pixels + EK_TILE - 1) / EK_TILE;
-    if (phase == EK_COMPUTE) return ek_parts(op->units * inputs * pixels / 64, blocks > tiles ? blocks : tiles, threads);
+    if (phase == EK_COMPUTE) return ek_parts(model, op->units * inputs * pixels / 64, blocks > tiles ? blocks : tiles);
     if (one && EK_OFFSET == 0) return 0;
     const int64_t padded = one ? 0 : padded_height(&w) * padded_width(&w) * w.channels;
-    return ek_parts(op->units * inputs / 32 + padded / 8, blocks > w.height ? blocks : w.height, threads);
+    return ek_parts(model, op->units * inputs / 32 + padded / 8, blocks > w.height ? blocks : w.height);
 }
 #endif
 

@@ -274,12 +274,12 @@ static void place(const layer *l, const ek_wide *rows, int32_t first, int32_t ro
 }
 
 #ifdef EK_THREADS
-int32_t depthwise_conv_2d_s8_parts(const struct depthwise_conv_2d_s8 *op, int32_t phase, int32_t threads) {
+int32_t depthwise_conv_2d_s8_parts(const struct depthwise_conv_2d_s8 *op, int32_t phase, const ek_model *model) {
     const ek_window w = EK_WINDOW_OF(op);
     const int32_t units = op->channels * op->multiplier;
     if (phase == EK_PREPARE || w.batch > 1) return phase == EK_COMPUTE;
     const int64_t work = (int64_t)ek_window_pixels(&w) * units * (w.rows * w.columns + GROUP) / 16;
-    return ek_parts(work, slots_of(&w) > 1 ? w.out_height : (units + SHARED_UNITS - 1) / SHARED_UNITS, threads);
+    return ek_parts(model, work, slots_of(&w) > 1 ? w.out_height : (units + SHARED_UNITS - 1) / SHARED_UNITS);
 }
 #endif
 

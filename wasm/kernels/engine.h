@@ -21,6 +21,7 @@ typedef struct {
     uint32_t arena_bytes;
 #ifdef EK_THREADS
     uint32_t threads; /* the seventh word: how many may work, the caller of ek_run among them */
+    uint32_t least;   /* nanoseconds that a part is worth; 0 for what suits most machines */
     ek_share share;
 #endif
 } ek_model;

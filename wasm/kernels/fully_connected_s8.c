@@ -128,10 +128,10 @@ static void dot_row(const value *row, int32_t inputs, const int8_t *weights, con
 #endif
 
 #ifdef EK_THREADS
-int32_t fully_connected_s8_parts(const struct fully_connected_s8 *op, int32_t phase, int32_t threads) {
+int32_t fully_connected_s8_parts(const struct fully_connected_s8 *op, int32_t phase, const ek_model *model) {
     if (op->rows > 1) return phase == EK_COMPUTE;
     if (phase == EK_PREPARE) return 1;
-    return ek_parts((int64_t)op->units * op->inputs / 32, (op->units + SHARED_UNITS - 1) / SHARED_UNITS, threads);
+    return ek_parts(model, (int64_t)op->units * op->inputs / 32, (op->units + SHARED_UNITS - 1) / SHARED_UNITS);
 }
 #endif
 

@@ -8,8 +8,8 @@ int lookup_s8_check(const struct lookup_s8 *op, const ek_model *model) {
 }
 
 #ifdef EK_THREADS
-int32_t lookup_s8_parts(const struct lookup_s8 *op, int32_t phase, int32_t threads) {
-    return phase == EK_COMPUTE ? ek_parts(op->count, op->count / 64, threads) : 0;
+int32_t lookup_s8_parts(const struct lookup_s8 *op, int32_t phase, const ek_model *model) {
+    return phase == EK_COMPUTE ? ek_parts(model, op->count, op->count / 64) : 0;
 }
 #endif
 

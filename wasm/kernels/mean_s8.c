@@ -13,8 +13,8 @@ int mean_s8_check(const struct mean_s8 *op, const ek_model *model) {
 }
 
 #ifdef EK_THREADS
-int32_t mean_s8_parts(const struct mean_s8 *op, int32_t phase, int32_t threads) {
-    return phase == EK_COMPUTE ? ek_parts((int64_t)op->outer * op->reduced * op->inner / 2, op->inner / 64, threads) : 0;
+int32_t mean_s8_parts(const struct mean_s8 *op, int32_t phase, const ek_model *model) {
+    return phase == EK_COMPUTE ? ek_parts(model, (int64_t)op->outer * op->reduced * op->inner / 2, op->inner / 64) : 0;
 }
 #endif
 

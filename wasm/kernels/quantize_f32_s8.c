@@ -19,8 +19,8 @@ int quantize_f32_s8_check(const struct quantize_f32_s8 *op, const ek_model *mode
 }
 
 #ifdef EK_THREADS
-int32_t quantize_f32_s8_parts(const struct quantize_f32_s8 *op, int32_t phase, int32_t threads) {
-    return phase == EK_COMPUTE ? ek_parts(op->count / 4, op->count / 16, threads) : 0;
+int32_t quantize_f32_s8_parts(const struct quantize_f32_s8 *op, int32_t phase, const ek_model *model) {
+    return phase == EK_COMPUTE ? ek_parts(model, op->count / 4, op->count / 16) : 0;
 }
 #endif
 

@@ -9,9 +9,9 @@
 enum {
     OK = 0,
     BAD_STEP = 5,
-    FREE_MASK = (1 << EK_MAX_PARTS) - 1,
-    PARTS_SHIFT = EK_MAX_PARTS, /* an offer: the parts that are free, a bit each; above, the number of all parts less one */
-    PHASE_SHIFT = PARTS_SHIFT + 3,
+    FREE_MASK = (1 << EK_SLOTS) - 1,
+    PARTS_SHIFT = EK_SLOTS, /* an offer: the parts that are free, a bit each; above, the number of all parts less one */
+    PHASE_SHIFT = PARTS_SHIFT + 2,
     STEP_SHIFT = PHASE_SHIFT + 1,
     MAX_STEPS = 1 << (32 - STEP_SHIFT),
     SPINS = 1 << 16, /* without work, some 0.1 ms, before a thread sleeps */
@@ -50,7 +50,7 @@ static void find(cursor *c, uint32_t step) {
 static void run_part(ek_model *model, cursor *c, uint32_t offer, int32_t part) {
     find(c, offer >> STEP_SHIFT);
     model->share.phase = offer >> PHASE_SHIFT & 1;
-    model->share.parts = (offer >> PARTS_SHIFT & 7) + 1;
+    model->share.parts = (offer >> PARTS_SHIFT & 3) + 1;
     model->share.part = part;
     ek_step(c->plan[c->at], c->plan + c->at + 2, model);
 }
@@ -77,10 +77,10 @@ enum {
 };
 
 /* How many parts a phase of a step has: 0 where there is nothing to do, 1 where it is not worth an offer. */
-static int32_t parts_of(uint32_t code, const void *fields, int32_t phase, int32_t threads) {
+static int32_t parts_of(uint32_t code, const void *fields, int32_t phase, const ek_model *model) {
     switch (code) {
 #define EK_SPLIT(name) \
-    case CODE_##name: return name##_parts((const struct name *)fields, phase, threads);
+    case CODE_##name: return name##_parts((const struct name *)fields, phase, model);
         EK_SPLITS
 #undef EK_SPLIT
     }
@@ -88,7 +88,7 @@ static int32_t parts_of(uint32_t code, const void *fields, int32_t phase, int32_
 }
 
 static void run_phase(ek_model *model, team *t, cursor *c, int32_t phase) {
-    const int32_t parts = parts_of(c->plan[c->at], c->plan + c->at + 2, phase, (int32_t)model->threads);
+    const int32_t parts = parts_of(c->plan[c->at], c->plan + c->at + 2, phase, model);
     if (parts == 0) return;
     const uint32_t what = c->step << STEP_SHIFT | (uint32_t)phase << PHASE_SHIFT | (uint32_t)(parts - 1) << PARTS_SHIFT;
     if (parts == 1) {
@@ -110,6 +110,7 @@ int32_t ek_run(const ek_model *host, int32_t first, int32_t last) {
     if (first < 0 || last > steps) return BAD_STEP;
     if (model.threads > EK_SLOTS) model.threads = EK_SLOTS;
     if (model.threads < 1 || steps > MAX_STEPS) model.threads = 1;
+    if (model.least == 0) model.least = EK_PART_NANOSECONDS;
     model.share.slot = 0;
     cursor c = start_of(&model);
     for (int32_t step = first; step < last; step++) {

@@ -13,19 +13,23 @@
     EK_SPLIT(depthwise_conv_2d_s8)   \
     EK_SPLIT(mean_s8)
 
-#define EK_SPLIT(name) int32_t name##_parts(const struct name *op, int32_t phase, int32_t threads);
+#define EK_SPLIT(name) int32_t name##_parts(const struct name *op, int32_t phase, const ek_model *model);
 EK_SPLITS
 #undef EK_SPLIT
 
 /* An offer costs about half a microsecond, so a part is worth one or more. */
-enum { EK_PART_NANOSECONDS = 1000, EK_PARTS_A_THREAD = 1, EK_MAX_PARTS = 8 };
+enum { EK_PART_NANOSECONDS = 1000 };
 
-/* How many parts suit work of about so many nanoseconds, of which there are no more than `most`. */
-static inline int32_t ek_parts(int64_t nanoseconds, int64_t most, int32_t threads) {
-    int64_t parts = nanoseconds / EK_PART_NANOSECONDS;
-    if (parts > threads * EK_PARTS_A_THREAD) parts = threads * EK_PARTS_A_THREAD;
-    if (threads == 1 || most < 1) return 1;
-    return (int32_t)(parts < 1 ? 1 : parts < most ? parts : most);
+#ifdef EK_THREADS
+
+/* How many parts suit work of about so many nanoseconds, of which there are no more than `most`: one for each thread. */
+static inline int32_t ek_parts(const ek_model *model, int64_t nanoseconds, int64_t most) {
+    int64_t parts = nanoseconds / model->least;
+    if (parts > model->threads) parts = model->threads;
+    if (parts > most) parts = most;
+    return parts < 1 ? 1 : (int32_t)parts;
 }
+
+#endif
 
 #endif
