@@ -147,7 +147,9 @@ def print_results(results: Sequence[Result], seconds: float, threads: int) -> No
         ]
         columns = ["runtime", "best", "median", "p90", "times edgekit's", "rounds", "calls", "int8 answers", "what ran"]
         table(title, columns, lines)
-    click.echo(f"{seconds:g} s a model, blocks in random turns, threads: {threads}; load average {os.getloadavg()[0]:.1f}")
+    click.echo(
+        f"{seconds:g} s a model, blocks in random turns, threads: {threads}; load average {os.getloadavg()[0]:.1f}"
+    )
     click.echo("onnxruntime-web: not run")
 
 
