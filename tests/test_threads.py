@@ -160,11 +160,11 @@ def test_any_number_of_threads_gives_the_same_answer(device: Device, operator: s
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
 def test_a_network_again_and_again(device: Device, build: str, threads: int) -> None:
-    """Fifty runs, with what races there are; all of them have to give the same."""
+    """Two thousand runs, with what races there are; all of them have to give the same."""
     random = np.random.default_rng(22)
     graph = small_network(random)
     rows = random.normal(size=(2, 24 * 20 * 3)).astype(np.float32)
-    found = device.evaluate(RUN, {**work(graph, rows, build, threads), "repeat": 50})
+    found = device.evaluate(RUN, {**work(graph, rows, build, threads), "repeat": 2000})
     expected = Interpreter(write_tflite(graph)).run(rows)
     assert len(np.unique(expected)) > 20
     np.testing.assert_array_equal(np.array(found["answers"], np.float32).reshape(expected.shape), expected)
