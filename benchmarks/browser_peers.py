@@ -1,6 +1,6 @@
 """Time edgekit's wasm target beside LiteRT.js (and TF.js, where the bundle has it) in one browser, in turn.
 
-python benchmarks/browser_peers.py --models FOLDER --model BUNDLE
+python benchmarks/browser_peers.py --models FOLDER --model BUNDLE [--threads 2]
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Setting:
     """How to measure, the same for every model."""
 
     build: str | None
+    threads: int
     seconds: float
     seed: int
     litert: Mapping[str, Path]
@@ -111,6 +112,7 @@ def _work(bundle: Bundle, rows: Golden, setting: Setting) -> dict[str, Any]:
     return {
         "runtimes": [OWN, PEER, *(["TF.js"] if tfjs else [])],
         "build": setting.build,
+        "threads": setting.threads,
         "width": rows.inputs.shape[1],
         "inputs": [{"name": s.name, "shape": list(s.shape)} for s in bundle.manifest.inputs],
         "tfjs": dict(tfjs.options) if tfjs else None,
@@ -125,7 +127,7 @@ def _model_bytes(bundle: Bundle) -> int:
     return next(f.bytes for f in bundle.manifest.targets["tflite"].files if f.role == "model")
 
 
-def print_results(results: Sequence[Result], seconds: float) -> None:
+def print_results(results: Sequence[Result], seconds: float, threads: int) -> None:
     """Print a table for each model."""
     for result in results:
         title = f"{result.model}: {result.tflite_bytes:,} bytes of .tflite; {OWN} and {PEER}: {result.same}"
@@ -145,7 +147,9 @@ def print_results(results: Sequence[Result], seconds: float) -> None:
         ]
         columns = ["runtime", "best", "median", "p90", "times edgekit's", "rounds", "calls", "int8 answers", "what ran"]
         table(title, columns, lines)
-    click.echo(f"{seconds:g} s a model, blocks in random turns, 1 thread; load average {os.getloadavg()[0]:.1f}")
+    click.echo(
+        f"{seconds:g} s a model, blocks in random turns, threads: {threads}; load average {os.getloadavg()[0]:.1f}"
+    )
     click.echo("onnxruntime-web: not run")
 
 
@@ -160,6 +164,7 @@ def time(milliseconds: float) -> str:
     "--models", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Its int8 ones."
 )
 @click.option("--build", help="The engine build, such as simd or scalar; else the one that the runtime chooses.")
+@click.option("--threads", type=click.IntRange(1, 4), default=1, show_default=True, help="Of edgekit and LiteRT.js.")
 @click.option("--no-vnni", is_flag=True, help="Run V8 without AVX-VNNI, as on an older x86 CPU.")
 @click.option("--seconds", type=click.FloatRange(0.1, 600), default=20.0, show_default=True, help="For each model.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the blocks.")
@@ -168,6 +173,7 @@ def command(  # noqa: PLR0913, PLR0917 -- a parameter for each option
     models: tuple[Path, ...],
     folder: Path | None,
     build: str | None,
+    threads: int,
     no_vnni: bool,
     seconds: float,
     seed: int,
@@ -179,7 +185,7 @@ def command(  # noqa: PLR0913, PLR0917 -- a parameter for each option
     results: list[Result] = []
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
-        setting = Setting(build, seconds, seed, litert_files(Path(work, "litert")))
+        setting = Setting(build, threads, seconds, seed, litert_files(Path(work, "litert")))
         # Before the browser runs: what converts must not compete with it.
         found = list(bundles(models, folder, Path(work)))
         with open_browser([NO_VNNI] if no_vnni else []) as browser:
@@ -190,10 +196,11 @@ def command(  # noqa: PLR0913, PLR0917 -- a parameter for each option
                 except CheckFailed as error:
                     failed.append(f"{name}: {error}")
     if as_json:
-        emit_json({"chromium": version, "vnni": not no_vnni, "seconds": seconds, "models": results, "failed": failed})
+        setup = {"chromium": version, "vnni": not no_vnni, "threads": threads, "seconds": seconds}
+        emit_json({**setup, "models": results, "failed": failed})
     else:
         click.echo(f"Chromium {version}{', AVX-VNNI off' if no_vnni else ''}")
-        print_results(results, seconds)
+        print_results(results, seconds, threads)
     for line in failed:
         click.echo(line, err=True)
     return 1 if failed else 0

@@ -41,8 +41,8 @@ LITERT_LOADER = Package(
     "2.5.3",
     "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
 )
-#: The builds for one thread: with relaxed SIMD and without. LiteRT.js chooses.
-_BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal")
+#: The builds for one thread, with relaxed SIMD and without, of which LiteRT.js chooses; and that for more threads.
+_BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
 
 
 def litert_files(folder: Path) -> dict[str, Path]:

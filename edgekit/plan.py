@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ def operators() -> Mapping[str, Operator]:
 
 def engine_file(plan: Plan, build: str) -> str:
     """Return the asset of the smallest engine that has every operator of a plan."""
-    dense = all(operators()[step.operator].dense for step in plan.steps)
+    dense = all(operators()[step.operator].dense for step in plan.steps) and not build.endswith("-threads")
     return f"wasm/dist/engine-{'dense-' if dense else ''}{build}.wasm"
 
 
@@ -95,6 +96,19 @@ def decode(raw: bytes) -> Plan:
         steps.append(Step(operator.name, struct.unpack_from(f"<{kinds}", raw, at + 8)))
         at += 8 + 4 * size
     return Plan(arena, weights, _ports(ports[:n_in]), _ports(ports[n_in:]), tuple(steps))
+
+
+def multiplications(plan: Plan) -> int:
+    """Count the multiplications of values and weights in one run: what decides whether threads pay."""
+    total = 0
+    for step in plan.steps:
+        field = dict(zip([name for _, name in operators()[step.operator].fields], step.words, strict=True))
+        if step.operator.startswith("fully_connected"):
+            total += math.prod(int(field[k]) for k in ("rows", "inputs", "units"))
+        elif "conv_2d" in step.operator:
+            taps = ("batch", "out_height", "out_width", "rows", "columns", "channels")
+            total += math.prod(int(field[k]) for k in taps) * int(field.get("units", field.get("multiplier", 0)))
+    return total
 
 
 def _ports(ports: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], ...]:

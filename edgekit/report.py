@@ -37,7 +37,7 @@ _LEFT, _TOP, _SIDE = 80, 20, 380
 
 @dataclass(frozen=True)
 class Size:
-    """The bytes that one client gets for a target: of several builds the largest one only."""
+    """The bytes that one client gets for a target: of several builds the largest one for one thread."""
 
     target: str
     files: int
@@ -99,7 +99,10 @@ def sizes(bundle: Bundle) -> tuple[Size, ...]:
 
 
 def _size(bundle: Bundle, name: str, entry: TargetEntry) -> Size:
-    builds = sorted((f for f in entry.files if f.build is not None), key=lambda f: (-f.bytes, f.path))
+    builds = sorted(
+        (f for f in entry.files if f.build is not None),
+        key=lambda f: (str(f.build).endswith("-threads"), -f.bytes, f.path),
+    )
     skipped = {f.path for f in builds if f.build != builds[0].build}
     files = [f for f in entry.files if f.path not in skipped]
     packed = None

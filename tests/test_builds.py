@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -50,14 +51,14 @@ PROBE = """async (source) => {
 class Device:
     """A blank page of one Chromium, as a place to run the engine; lives in a thread of its own."""
 
-    def __init__(self, flags: tuple[str, ...], blank: Path) -> None:
+    def __init__(self, flags: tuple[str, ...], blank: Path, files: Mapping[str, Path] = MappingProxyType({})) -> None:
         self.thread = ThreadPoolExecutor(1)  # Playwright allows one browser driver a thread
         self.stack = ExitStack()
-        self.page = self.thread.submit(self._open, flags, blank).result()
+        self.page = self.thread.submit(self._open, flags, {"/blank.html": blank, **files}).result()
         self.build = self.evaluate(PROBE, text(asset("wasm/js/probe.js").read_bytes()))
 
-    def _open(self, flags: tuple[str, ...], blank: Path) -> Any:
-        server = self.stack.enter_context(Server({"/blank.html": blank}))
+    def _open(self, flags: tuple[str, ...], files: Mapping[str, Path]) -> Any:
+        server = self.stack.enter_context(Server(files))
         browser = self.stack.enter_context(chromium.Browser(timeout=20, flags=flags))
         page = self.stack.enter_context(browser.page(server.url, bypass_csp=True)).page
         page.goto(f"{server.url}blank.html")

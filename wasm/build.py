@@ -19,6 +19,16 @@ BUILDS = {
     "simd": ["-mcpu=generic+bulk_memory+simd128", "-msimd128"],
     "scalar": ["-mcpu=mvp"],
 }
+#: The threads share a memory that the host makes, as large as the model needs.
+THREADS = [
+    "-matomics", "-mbulk-memory", "-DEK_THREADS", "-Wl,--shared-memory", "-Wl,--import-memory", "-Wl,--export-memory",
+    "-Wl,--max-memory=2147483648", "-Wl,--export=__stack_pointer", "-Wl,--export=ek_work",
+]  # fmt: skip
+BUILDS |= {
+    f"{build}-threads": [flags[0] + "+atomics+mutable_globals", *flags[1:], *THREADS]
+    for build, flags in BUILDS.items()
+    if build != "scalar"
+}
 FLAGS = [
     "-target", "wasm32-freestanding", "-O3", "-nostdlib", "-std=c11", "-Wall", "-Wextra", "-Werror",
     "-ffp-contract=off", "-fno-stack-protector", "-fno-sanitize=all", "-fno-builtin",
@@ -29,7 +39,8 @@ FLAGS = [
 
 def engines() -> dict[str, list[str]]:
     """Return the flags of every engine: all operators, and those of dense models only, for each build."""
-    dense = {f"engine-dense-{build}.wasm": [*flags, "-DEK_DENSE"] for build, flags in BUILDS.items()}
+    single = {build: flags for build, flags in BUILDS.items() if not build.endswith("-threads")}
+    dense = {f"engine-dense-{build}.wasm": [*flags, "-DEK_DENSE"] for build, flags in single.items()}
     return {f"engine-{build}.wasm": flags for build, flags in BUILDS.items()} | dense
 
 

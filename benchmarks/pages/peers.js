@@ -43,8 +43,8 @@ globalThis.time = ({ seconds, seed }) => settle(async () => {
 });
 document.documentElement.dataset.state = 'ready';
 
-async function edgekit(rows, { build }) {
-  const model = await load('bundle/', { target: 'wasm', build: build ?? undefined });
+async function edgekit(rows, { build, threads }) {
+  const model = await load('bundle/', { target: 'wasm', build: build ?? undefined, threads });
   await model.warmUp();
   const array = {
     name: 'edgekit',
@@ -80,10 +80,10 @@ function place({ inputs }, { input, index }) {
   throw new Error(`the manifest has no input ${input}`);
 }
 
-async function litert(rows, { inputs }) {
+async function litert(rows, { inputs, threads }) {
   const { loadLiteRt, loadAndCompile, Tensor, supportsFeature } = await import('./litert/index.js');
-  await loadLiteRt('litert/wasm/');
-  const model = await loadAndCompile('bundle/tflite/model.tflite', { accelerator: 'wasm', cpuOptions: { numThreads: 1 } });
+  await loadLiteRt('litert/wasm/', { threads: threads > 1 });
+  const model = await loadAndCompile('bundle/tflite/model.tflite', { accelerator: 'wasm', cpuOptions: { numThreads: threads } });
   const cut = cutter(inputs);
   const shapes = inputs.map(({ shape }) => shape);
   const answer = async (row) => {

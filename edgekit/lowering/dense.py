@@ -11,6 +11,9 @@ from edgekit.lowering.requantization import integer_bounds, output_scales, quant
 
 #: Of wasm/kernels/dot_s8.h: units and inputs of a block, rows of a tile, bytes of a value of a row.
 BLOCK_UNITS, BLOCK_INPUTS, TILE, WIDE_BYTES = 8, 4, 4, 2
+#: Of wasm/kernels/engine.h: how many threads have scratch memory of their own, whether or not they run.
+SLOTS = 4
+_APART = 192  # values; of conv_2d_s8
 #: Below this, scaled sums and what they are before the bias is complete stay in order when they are rounded.
 MOST_STEPS = 1.5 * 2**23
 
@@ -71,7 +74,7 @@ def _int8(context: Context, op: Op, weights: Array) -> None:
         scratch = context.scratch(row_bytes)
         context.step("fully_connected_s8", **fields, rows=rows, inputs=inputs, units=units, scratch=scratch)
         return
-    scratch = context.scratch(4 * aligned(units, BLOCK_UNITS) + TILE * row_bytes)
+    scratch = context.scratch(4 * aligned(units, BLOCK_UNITS) + WIDE_BYTES * tiles(inputs))
     context.step("conv_2d_s8", **fields, **one_tap(rows, inputs), units=units, scratch=scratch)
 
 
@@ -103,6 +106,11 @@ def int8_layer(context: Context, op: Op, weights: Array) -> dict[str, Field]:
         "low": float(low - output_zero),
         "high": float(high - output_zero),
     }
+
+
+def tiles(inputs: int) -> int:
+    """Return the values of scratch memory for windows of one tap: a tile for each thread, cache lines apart."""
+    return SLOTS * (TILE * aligned(inputs, BLOCK_INPUTS) + _APART) + _APART
 
 
 def one_tap(rows: int, inputs: int) -> dict[str, int]:

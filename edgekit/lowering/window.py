@@ -6,18 +6,19 @@ from edgekit.arena import aligned
 from edgekit.graph import Array, Op, Tensor
 from edgekit.lowering.context import Context, Field, Refused
 from edgekit.lowering.dense import (
-    BLOCK_INPUTS,
     BLOCK_UNITS,
-    TILE,
+    SLOTS,
     WIDE_BYTES,
     int8_layer,
     int8_weights,
     pack_weights,
+    tiles,
 )
 from edgekit.lowering.requantization import integer_bounds, scale_and_zero
 
 _SLACK = 16  # values behind the image of conv_2d_s8
 _MAX_TAPS = 128  # of depthwise_conv_2d_s8
+_MANY_ROWS = 6  # of its output, from which on threads share them
 #: The fields of every operator with a window, as wasm/kernels/window.h reads them.
 _WINDOW = (
     *("batch", "height", "width", "channels", "out_height", "out_width", "rows", "columns"),
@@ -34,7 +35,7 @@ def conv_2d(context: Context, op: Op) -> None:
     runs = weights.reshape(units, weights.shape[1], -1) if _whole_rows(window) else weights
     values = _padded_pixels(window) * window["channels"] + _SLACK
     if (window["rows"], window["columns"], window["top"], window["left"]) == (1, 1, 0, 0):
-        values = TILE * aligned(runs.shape[-1], BLOCK_INPUTS)
+        values = tiles(runs.shape[-1])
     context.step(
         "conv_2d_s8",
         **int8_layer(context, op, weights.reshape(units, -1)),
@@ -71,7 +72,8 @@ def depthwise_conv_2d(context: Context, op: Op) -> None:
     if rows * columns > _MAX_TAPS:
         raise Refused(f"its window of {rows} x {columns} has more than {_MAX_TAPS} taps")
     even = {**window, "out_width": window["out_width"] + window["out_width"] % 2}
-    pixels = _span(window, "y", pixels=False) * _span(even, "x")
+    slots = SLOTS if window["out_height"] >= _MANY_ROWS else 1
+    pixels = slots * _span(window, "y", pixels=False) * _span(even, "x")
     context.step(
         "depthwise_conv_2d_s8",
         **int8_layer(context, op, weights.reshape(-1, units).T),

@@ -14,6 +14,10 @@ from edgekit.targets.runtime_files import runtime_files
 
 #: From the fastest to the one that runs anywhere; the runtime takes the first whose probe gives the right values.
 BUILDS = ("relaxed", "signed", "simd", "scalar")
+#: For cross-origin isolated pages; the runtime takes the one of the build that it chose.
+THREADS = ("relaxed-threads", "signed-threads", "simd-threads")
+#: Below this threads do not pay (wasm/js/threads.js), and a bundle goes without them.
+LEAST_MULTIPLICATIONS = 20_000_000
 
 
 class WasmTarget:
@@ -31,6 +35,7 @@ class WasmTarget:
         lowered = lower(job.quantized)
         assert isinstance(lowered, Lowered), "refusals() comes first"
         shards = cut(lowered.chunks, job.config.targets.wasm.shard_bytes)
+        multiplications = plans.multiplications(lowered.plan)
         files = [File("wasm/plan.bin", plans.encode(lowered.plan), "plan")]
         files += [
             File(
@@ -39,13 +44,13 @@ class WasmTarget:
                 "engine",
                 build=build,
             )
-            for build in BUILDS
+            for build in (*BUILDS, *(THREADS if multiplications >= LEAST_MULTIPLICATIONS else ()))
         ]
         files += [
             File(f"wasm/{shard.name(i)}", shard.data, "shard", first_step=shard.first_step)
             for i, shard in enumerate(shards)
         ]
-        every = (*files, *runtime_files(self.name))
+        every, options = (*files, *runtime_files(self.name)), {"multiplications": multiplications}
         if lowered.near is None:
-            return Built(every, "exact")
-        return Built(every, "near", of_span(lowered.near, job.float_outputs))
+            return Built(every, "exact", options=options)
+        return Built(every, "near", of_span(lowered.near, job.float_outputs), options=options)

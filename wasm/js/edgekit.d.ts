@@ -2,7 +2,7 @@
 export type Target = 'wasm' | 'tfjs';
 
 /** The builds of the wasm engine. */
-export type Build = 'relaxed' | 'simd' | 'scalar';
+export type Build = 'relaxed' | 'signed' | 'simd' | 'scalar' | 'relaxed-threads' | 'signed-threads' | 'simd-threads';
 
 /**
  * What went wrong, for programs:
@@ -43,6 +43,11 @@ export interface LoadOptions {
   target?: Target;
   /** The engine build; default: the fastest that computes rightly here. */
   build?: Build;
+  /**
+   * How many threads compute, the caller's among them, from 1 to 4. Default: 2 to 4 on a cross-origin isolated page for a
+   * model that is large enough for it to pay, else 1. More than 1 is a wish: without isolation or workers it is 1.
+   */
+  threads?: number;
   /** Used in place of the global fetch, with (url: string, init: RequestInit). */
   fetch?: (url: string, init?: RequestInit) => Promise<Response>;
   /** Stops `load` itself, that is the fetch of the manifest. */

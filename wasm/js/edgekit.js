@@ -19,13 +19,13 @@ async function openTfjs(context) {
 }
 
 /** Open a bundle. Only its manifest is fetched now; the rest with the first prediction, or by `warmUp`. */
-export async function load(url, { target, build, fetch, signal, onProgress, cache = true, patience, worker = false } = {}) {
+export async function load(url, { target, build, threads, fetch, signal, onProgress, cache = true, patience, worker = false } = {}) {
   const source = openSource(url, fetch, patience);
   const store = openCache(cache, source.root.href);
   const manifest = await fetchManifest(source, signal, store?.manifest);
   const chosen = chooseTarget(manifest, target);
   if (worker) requireWorker(chosen);
-  return new Model({ ...source, kept: store?.files(manifest) }, manifest, { target: chosen, build, onProgress, worker });
+  return new Model({ ...source, kept: store?.files(manifest) }, manifest, { target: chosen, build, threads, onProgress, worker });
 }
 
 function requireWorker(target) {
@@ -59,14 +59,14 @@ class Model {
   #engine = null;
   #isDisposed = false;
 
-  constructor(source, manifest, { target, build, onProgress, worker }) {
+  constructor(source, manifest, { target, build, threads, onProgress, worker }) {
     this.manifest = manifest;
     this.target = target;
     this.#features = new Features(manifest);
     this.#outputs = manifest.outputs.map((signature) => ({ name: signature.name, size: elements(signature) }));
     this.#flat = new Float32Array(this.#features.count);
     this.#onProgress = onProgress;
-    const context = { manifest, target: manifest.targets[target], source, build, worker };
+    const context = { manifest, target: manifest.targets[target], source, build, threads, worker };
     this.#loading = new Shared(`the model "${manifest.name}"`, (signal, report) => this.#open({ ...context, signal, report }));
   }
 

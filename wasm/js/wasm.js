@@ -6,11 +6,12 @@ import { EdgekitError } from './errors.js';
 import { download } from './fetch.js';
 import { elements } from './manifest.js';
 import { buildFits, chooseBuild } from './probe.js';
+import { canShare, countThreads, sharedMemory, stackBytes, startTeam, withThreads, withoutThreads } from './threads.js';
 
 const MAGIC = 0x31504b45; // "EKP1"
 const ABI = 2;
 const HEADER_WORDS = 8;
-const MODEL_BYTES = 32; // six u32: address and size of plan, weights, arena
+const MODEL_BYTES = 512; // six u32: address and size of plan, weights, arena; then what threads share
 const PAGE = 65536;
 
 /** Whether this target can run here at all. */
@@ -24,11 +25,12 @@ export function isSupported() {
  * are on their way, and `early.output` is its answer. Nothing else may use the engine before this is done.
  * `worker`, of remote.js, is where the engine runs; else it is here.
  */
-export async function open({ manifest, target, source, signal, report, build, early, worker }) {
-  const { engine, plan, shards } = choose(target.files, build);
+export async function open({ manifest, target, source, signal, report, build, early, worker, threads: wanted }) {
+  const threads = worker ? 1 : countThreads(target, withoutThreads(build) ? wanted ?? 2 : wanted);
+  const { engine, plan, shards } = choose(target.files, build, threads);
   const get = download(source, [engine, plan, ...shards], { signal, report });
   // The engine and the plan say where weights go; shards are copied there as they come, and not kept.
-  const memory = Promise.all([get(engine), get(plan)]).then(([code, words]) => (worker?.prepare ?? prepare)(manifest, { engine, code, plan, words, shards }));
+  const memory = Promise.all([get(engine), get(plan)]).then(([code, words]) => (worker?.prepare ?? prepare)(manifest, { engine, code, plan, words, shards, threads }));
   const arrivals = shards.map(async (shard, i) => {
     const bytes = await get(shard);
     await (await memory).writeShard(i, bytes);
@@ -52,7 +54,7 @@ function stepsBefore(missing, steps) {
   return Math.min(missing.length ? steps - 1 : steps, ...missing.map((shard) => shard.first_step ?? 0));
 }
 
-function choose(files, wanted) {
+function choose(files, wanted, threads) {
   const engines = files.filter((file) => file.role === 'engine');
   const build = wanted ?? chooseBuild(engines.map((file) => file.build));
   const engine = engines.find((file) => file.build === build);
@@ -61,18 +63,27 @@ function choose(files, wanted) {
     const has = engines.map((file) => file.build).join(', ') || 'none';
     throw new EdgekitError('target', `the bundle has no engine build ${wanted ? `"${wanted}"` : 'that works here'}; its builds are: ${has}`);
   }
-  if (wanted && !buildFits(wanted)) {
+  const single = withoutThreads(wanted);
+  if (single && !canShare()) {
+    throw new EdgekitError('unfit', `the engine build "${wanted}" does not fit this device: it needs a cross-origin isolated page with workers`);
+  }
+  if (wanted && !buildFits(single ?? wanted)) {
     throw new EdgekitError('unfit', `the engine build "${wanted}" does not fit this device: its instructions give other values here`);
   }
   if (!plan) throw new EdgekitError('manifest', 'manifest.json names no plan for the target wasm; export the bundle again', { file: 'manifest.json' });
-  return { engine, plan, shards: files.filter((file) => file.role === 'shard') };
+  const chosen = threads > 1 && !wanted ? withThreads(engine, engines) : engine;
+  return { engine: chosen, plan, shards: files.filter((file) => file.role === 'shard') };
 }
 
 /** Make an engine ready to take the shards: `inputs` and `outputs` of the manifest, the bytes of engine and plan. */
-export async function prepare(manifest, { engine, code, plan, words, shards }) {
-  const { exports } = await instantiate(engine, code);
+export async function prepare(manifest, { engine, code, plan, words, shards, threads }) {
   const header = readPlan(plan, words, manifest, shards);
-  const layout = place(exports, words.length, header, engine);
+  const sizes = { model: MODEL_BYTES, plan: words.length, weights: header.weights, arena: header.arena };
+  const isTeam = withoutThreads(engine.build) !== undefined;
+  if (isTeam) sizes.stacks = stackBytes(threads);
+  const memory = isTeam ? sharedMemory(sumAligned(sizes), PAGE) : undefined;
+  const { module, exports } = await instantiate(engine, code, memory);
+  const layout = place(exports, sizes, engine);
   const { buffer } = exports.memory;
   const bytes = new Uint8Array(buffer);
   bytes.set(words, layout.plan);
@@ -86,17 +97,18 @@ export async function prepare(manifest, { engine, code, plan, words, shards }) {
   }
   if (verdict !== 0) throw new EdgekitError('engine', `${plan.path} was refused by ${engine.path} (code ${verdict}); export the bundle again`, { file: plan.path });
 
+  const stop = isTeam ? startTeam({ module, memory, ...layout, threads }) : undefined;
   const view = ({ offset, count }) => new Float32Array(buffer, layout.arena + offset, count);
   let end = layout.weights;
   const starts = shards.map((shard) => (end += shard.bytes) - shard.bytes);
   return {
     writeShard: (i, shard) => bytes.set(shard, starts[i]),
-    runner: makeRunner(exports, layout.model, { engine, steps: header.steps, inputs: header.inputs.map(view), outputs: header.outputs.map(view) }),
+    runner: makeRunner(exports, layout.model, { engine, steps: header.steps, inputs: header.inputs.map(view), outputs: header.outputs.map(view), stop }),
   };
 }
 
 /** `run` goes from the flat input to the flat output, which the next run overwrites; the other members are its parts. */
-function makeRunner(exports, model, { engine, steps, inputs, outputs }) {
+function makeRunner(exports, model, { engine, steps, inputs, outputs, stop }) {
   const isSingle = inputs.length === 1;
   const flat = outputs.length === 1 ? outputs[0] : new Float32Array(outputs.reduce((sum, output) => sum + output.length, 0));
   const write = (input) => {
@@ -127,7 +139,7 @@ function makeRunner(exports, model, { engine, steps, inputs, outputs }) {
     runSteps(0, steps);
     return read();
   };
-  return { steps, write, runSteps, read, run };
+  return { steps, write, runSteps, read, run, dispose: () => stop?.() };
 }
 
 function join(outputs, flat) {
@@ -138,19 +150,19 @@ function join(outputs, flat) {
   }
 }
 
-async function instantiate(engine, code) {
+async function instantiate(engine, code, memory) {
   let module;
   try {
     module = await WebAssembly.compile(code);
   } catch (error) {
     throw broken(engine, 'cannot be compiled here', error);
   }
-  if (WebAssembly.Module.imports(module).length) throw broken(engine, 'asks for imports');
-  const instance = await WebAssembly.instantiate(module);
-  const { memory, __heap_base: heap, ek_check: check, ek_run: run } = instance.exports;
-  const isEngine = memory instanceof WebAssembly.Memory && heap instanceof WebAssembly.Global && typeof check === 'function' && typeof run === 'function';
+  if (WebAssembly.Module.imports(module).length !== (memory ? 1 : 0)) throw broken(engine, 'asks for imports');
+  const instance = await WebAssembly.instantiate(module, memory && { env: { memory } });
+  const { memory: own, __heap_base: heap, ek_check: check, ek_run: run } = instance.exports;
+  const isEngine = own instanceof WebAssembly.Memory && heap instanceof WebAssembly.Global && typeof check === 'function' && typeof run === 'function';
   if (!isEngine) throw broken(engine, 'is not an engine');
-  return instance;
+  return { module, exports: instance.exports };
 }
 
 function readPlan(file, bytes, { inputs, outputs }, shards) {
@@ -174,14 +186,13 @@ function readPlan(file, bytes, { inputs, outputs }, shards) {
 }
 
 /** Lay the regions one behind the other above the engine's own data, and grow the memory to hold them. */
-function place(exports, planBytes, header, engine) {
+function place(exports, sizes, engine) {
   let top = align(exports.__heap_base.value);
-  const take = (size) => {
-    const at = top;
+  const layout = {};
+  for (const [region, size] of Object.entries(sizes)) {
+    layout[region] = top;
     top = align(top + size);
-    return at;
-  };
-  const layout = { model: take(MODEL_BYTES), plan: take(planBytes), weights: take(header.weights), arena: take(header.arena) };
+  }
   const missing = Math.ceil((top - exports.memory.buffer.byteLength) / PAGE);
   try {
     if (missing > 0) exports.memory.grow(missing);
@@ -199,6 +210,11 @@ function sumBytes(files) {
   return files.reduce((sum, file) => sum + file.bytes, 0);
 }
 
+function sumAligned(sizes) {
+  return Object.values(sizes).reduce((sum, size) => sum + align(size), 0);
+}
+
+/** To a cache line, so that threads do not write into each other's. */
 function align(address) {
-  return Math.ceil(address / 16) * 16;
+  return Math.ceil(address / 64) * 64;
 }

@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "team.h"
 
 #ifdef __wasm_simd128__
 #include <wasm_simd128.h>
@@ -13,15 +13,15 @@ static inline v128_t sum(v128_t a, v128_t b, const terms *t) {
     return wasm_i32x4_shr(wasm_i32x4_add(y, t->bias), t->shift);
 }
 
-/* Operands of equal length, 8 values at a time; returns how many it did. The sum of both fits int16 after the
+/* Operands of equal length, 8 values at a time; returns where it stopped. The sum of both fits int16 after the
  * shift or saturates to the same bound that the clamp gives. */
-static int32_t whole_blocks(const struct add_s8 *op, const int8_t *a, const int8_t *b, int8_t *output) {
+static int32_t whole_blocks(const struct add_s8 *op, ek_range range, const int8_t *a, const int8_t *b, int8_t *output) {
     const terms t = {wasm_i32x4_splat(op->a_multiplier), wasm_i32x4_splat(op->b_multiplier), wasm_i32x4_splat(op->bias),
                      op->shift};
     const v128_t zero = wasm_i16x8_splat((int16_t)op->output_zero);
     const v128_t low = wasm_i16x8_splat((int16_t)op->low), high = wasm_i16x8_splat((int16_t)op->high);
-    int32_t i = 0;
-    for (; i + 8 <= op->count; i += 8) {
+    int32_t i = range.first;
+    for (; i + 8 <= range.last; i += 8) {
         v128_t x = wasm_i16x8_load8x8(a + i), y = wasm_i16x8_load8x8(b + i);
         v128_t first = sum(wasm_i32x4_extend_low_i16x8(x), wasm_i32x4_extend_low_i16x8(y), &t);
         v128_t second = sum(wasm_i32x4_extend_high_i16x8(x), wasm_i32x4_extend_high_i16x8(y), &t);
@@ -32,9 +32,9 @@ static int32_t whole_blocks(const struct add_s8 *op, const int8_t *a, const int8
     return i;
 }
 #else
-static int32_t whole_blocks(const struct add_s8 *op, const int8_t *a, const int8_t *b, int8_t *output) {
+static int32_t whole_blocks(const struct add_s8 *op, ek_range range, const int8_t *a, const int8_t *b, int8_t *output) {
     (void)op, (void)a, (void)b, (void)output;
-    return 0;
+    return range.first;
 }
 #endif
 
@@ -48,12 +48,20 @@ int add_s8_check(const struct add_s8 *op, const ek_model *model) {
            op->high <= 127 && op->low <= op->high && op->output_zero >= -128 && op->output_zero <= 127;
 }
 
+static int is_alike(const struct add_s8 *op) { return op->a_count == op->count && op->b_count == op->count; }
+
+#ifdef EK_THREADS
+int32_t add_s8_parts(const struct add_s8 *op, int32_t phase, const ek_model *model) {
+    return phase == EK_COMPUTE ? ek_parts(model, op->count / 2, is_alike(op) ? op->count / 64 : 1) : 0;
+}
+#endif
+
 void add_s8(const struct add_s8 *op, const ek_model *model) {
     const int8_t *a = ek_value(model, op->a), *b = ek_value(model, op->b);
     int8_t *output = ek_output(model, op->output);
-    const int alike = op->a_count == op->count && op->b_count == op->count;
-    const int32_t done = alike ? whole_blocks(op, a, b, output) : 0;
-    for (int32_t i = done, ia = done, ib = done; i < op->count; i++) {
+    const ek_range range = ek_range_of(ek_share_of(model), op->count, 64); /* one share where the operands are not alike */
+    const int32_t done = is_alike(op) ? whole_blocks(op, range, a, b, output) : 0;
+    for (int32_t i = done, ia = done, ib = done; i < range.last; i++) {
         uint32_t total = (uint32_t)op->bias + (uint32_t)a[ia] * (uint32_t)op->a_multiplier +
                        (uint32_t)b[ib] * (uint32_t)op->b_multiplier;
         output[i] = (int8_t)ek_clamp(((int32_t)total >> op->shift) + op->output_zero, op->low, op->high);

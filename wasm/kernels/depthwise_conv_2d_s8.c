@@ -1,4 +1,5 @@
 #include "dot_s8.h"
+#include "team.h"
 #include "window.h"
 
 /* Each channel of the input has `multiplier` filters of its own: output channel c reads input channel
@@ -7,9 +8,10 @@
  * weights: [output channels / 8][groups][8][4] int8: 4 taps a group, one tap after the other; but in a window of 3 x 3
  * a group is a column, so that what was read of it serves the next pixels as well. Groups are padded with zeros, channels
  * to a multiple of 8. bias, scale: as fully_connected_s8.
- * scratch: as many rows of the input as a window reaches over, [padded width][output channels], widened. */
+ * scratch: as many rows of the input as a window reaches over, [padded width][output channels], widened.
+ * Shares: rows of the output, each thread with scratch memory of its own; or channels, where there are fewer rows. */
 
-enum { MAX_TAPS = 128, GROUP = EK_PADDED };
+enum { MAX_TAPS = 128, GROUP = EK_PADDED, MANY_ROWS = 6, SHARED_UNITS = 2 * EK_UNITS };
 
 static int is_usual(const ek_window *w) { return w->rows == 3 && w->columns == 3 && w->dilation_x == 1; }
 
@@ -24,13 +26,16 @@ static int64_t padded_width(const ek_window *w) {
     return (int64_t)(w->out_width + w->out_width % 2 - 1) * w->stride_x + (int64_t)(w->columns - 1) * w->dilation_x + 1;
 }
 
+/* How often the scratch memory is there: the more rows, the smaller the part of them that two threads have to widen. */
+static int32_t slots_of(const ek_window *w) { return w->out_height >= MANY_ROWS ? EK_SLOTS : 1; }
+
 int depthwise_conv_2d_s8_check(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
     const ek_window w = EK_WINDOW_OF(op);
     if (!ek_window_fits(&w) || !ek_count(op->multiplier) || (int64_t)w.rows * w.columns > MAX_TAPS) return 0;
     if ((uint64_t)op->channels * op->multiplier > EK_MAX_COUNT) return 0;
     if (span_of(&w) * padded_width(&w) > EK_MAX_COUNT) return 0;
     uint64_t units = (uint64_t)op->channels * op->multiplier, blocks = (units + EK_UNITS - 1) / EK_UNITS;
-    uint64_t values = (uint64_t)(span_of(&w) * padded_width(&w)) * blocks * EK_UNITS;
+    uint64_t values = (uint64_t)(span_of(&w) * padded_width(&w)) * blocks * EK_UNITS * slots_of(&w);
     return ek_inside(model, op->input, ek_window_inputs(&w), 1) && ek_window_pixels(&w) <= EK_MAX_COUNT &&
            ek_writable(model, op->output, ek_window_pixels(&w) * units, 1) &&
            ek_inside(model, op->weights, blocks * groups_of(&w) * EK_BLOCK, 16) &&
@@ -46,6 +51,7 @@ typedef struct {
     const int8_t *weights;
     const int32_t *bias;
     ek_requantizer requantizer;
+    ek_range channels; /* of the output; the last ones may be padding */
 } layer;
 
 #ifdef __wasm_simd128__
@@ -152,8 +158,8 @@ static inline v128_t without_offset(v128_t bias, const int8_t *weights, int32_t 
 static void usual_row(const layer *l, const ek_wide *const *taps, int8_t *output) {
     const ek_limits limits = ek_limits_of(&l->requantizer);
     const int32_t pixels = l->window.out_width, step = l->step;
-    const int8_t *weights = l->weights;
-    for (int32_t first = 0; first < l->units; first += EK_UNITS, weights += 3 * EK_BLOCK) {
+    const int8_t *weights = l->weights + l->channels.first / EK_UNITS * 3 * EK_BLOCK;
+    for (int32_t first = l->channels.first; first < l->channels.last; first += EK_UNITS, weights += 3 * EK_BLOCK) {
         const int whole = l->units - first >= EK_UNITS;
         const v128_t bias_low = without_offset(wasm_v128_load(l->bias + first), weights, 3);
         const v128_t bias_high = without_offset(wasm_v128_load(l->bias + first + 4), weights + 16, 3);
@@ -193,8 +199,8 @@ static void usual_row(const layer *l, const ek_wide *const *taps, int8_t *output
 
 static void any_row(const layer *l, const ek_wide *const *taps, int8_t *output) {
     const ek_limits limits = ek_limits_of(&l->requantizer);
-    const int8_t *weights = l->weights;
-    for (int32_t first = 0; first < l->units; first += EK_UNITS, weights += l->groups * EK_BLOCK) {
+    const int8_t *weights = l->weights + l->channels.first / EK_UNITS * l->groups * EK_BLOCK;
+    for (int32_t first = l->channels.first; first < l->channels.last; first += EK_UNITS, weights += l->groups * EK_BLOCK) {
         const int whole = l->units - first >= EK_UNITS;
         const v128_t bias_low = without_offset(wasm_v128_load(l->bias + first), weights, l->groups);
         const v128_t bias_high = without_offset(wasm_v128_load(l->bias + first + 4), weights + 16, l->groups);
@@ -233,22 +239,23 @@ static void any_row(const layer *l, const ek_wide *const *taps, int8_t *output) 
 static void widen_row(const layer *l, const int8_t *image, int32_t y, int32_t multiplier, ek_wide zero, ek_wide *to) {
     const ek_window *w = &l->window;
     const int32_t width = (int32_t)padded_width(w), channels = w->channels;
+    const int32_t first = l->channels.first, last = l->channels.last, some = (last < l->units ? last : l->units) - first;
     const int is_image = y >= 0 && y < w->height;
     const int8_t *row = image + (is_image ? (uint32_t)y * w->width * channels : 0);
     int32_t x = 0;
     for (; x < width; x++, to += l->step) {
         const int32_t from = x - w->left;
         if (!is_image || from < 0 || from >= w->width) {
-            for (int32_t i = 0; i < l->step; i++) to[i] = zero;
-        } else if (l->step == channels) { /* nothing to repeat or to pad: the rest of the row at once */
+            for (int32_t i = first; i < last; i++) to[i] = zero;
+        } else if (l->step == channels && last - first == channels) { /* nothing to repeat, to pad or to share: the rest of the row at once */
             const int32_t count = width - x < w->width - from ? width - x : w->width - from;
             ek_widen(row + from * channels, to, count * channels);
             x += count - 1, to += (count - 1) * channels;
         } else if (multiplier == 1) {
-            ek_widen(row + from * channels, to, channels);
-            for (int32_t i = channels; i < l->step; i++) to[i] = zero;
+            ek_widen(row + from * channels + first, to + first, some);
+            for (int32_t i = first + some; i < last; i++) to[i] = zero;
         } else {
-            for (int32_t i = 0; i < l->step; i++)
+            for (int32_t i = first; i < last; i++)
                 to[i] = i < l->units ? (ek_wide)(row[from * channels + i / multiplier] + EK_OFFSET) : zero;
         }
     }
@@ -266,18 +273,32 @@ static void place(const layer *l, const ek_wide *rows, int32_t first, int32_t ro
     }
 }
 
+#ifdef EK_THREADS
+int32_t depthwise_conv_2d_s8_parts(const struct depthwise_conv_2d_s8 *op, int32_t phase, const ek_model *model) {
+    const ek_window w = EK_WINDOW_OF(op);
+    const int32_t units = op->channels * op->multiplier;
+    if (phase == EK_PREPARE || w.batch > 1) return phase == EK_COMPUTE;
+    const int64_t work = (int64_t)ek_window_pixels(&w) * units * (w.rows * w.columns + GROUP) / 16;
+    return ek_parts(model, work, slots_of(&w) > 1 ? w.out_height : (units + SHARED_UNITS - 1) / SHARED_UNITS);
+}
+#endif
+
 void depthwise_conv_2d_s8(const struct depthwise_conv_2d_s8 *op, const ek_model *model) {
     const ek_window w = EK_WINDOW_OF(op);
+    const ek_share share = ek_share_of(model);
+    const int by_rows = slots_of(&w) > 1;
     const int8_t *input = ek_value(model, op->input);
-    int8_t *output = ek_output(model, op->output);
-    ek_wide *rows = ek_output(model, op->scratch);
     const int32_t units = op->channels * op->multiplier, step = ek_round_up(units, EK_UNITS);
     const int32_t span = (int32_t)span_of(&w), row_values = (int32_t)padded_width(&w) * step;
+    const ek_range out_rows = by_rows ? ek_range_of(share, w.out_height, 1) : (ek_range){0, w.out_height};
     const layer l = {w, units, w.stride_x * step, step, groups_of(&w), ek_value(model, op->weights),
-                     ek_value(model, op->bias), {ek_value(model, op->scale), op->low, op->high, op->output_zero}};
+                     ek_value(model, op->bias), {ek_value(model, op->scale), op->low, op->high, op->output_zero},
+                     by_rows ? (ek_range){0, step} : ek_range_of(share, step, SHARED_UNITS)};
+    ek_wide *rows = (ek_wide *)ek_output(model, op->scratch) + (by_rows ? share.slot * span * row_values : 0);
     const ek_wide *taps[MAX_TAPS];
-    for (int32_t image = 0; image < w.batch; image++, input += w.height * w.width * w.channels)
-        for (int32_t y = 0, filled = 0; y < w.out_height; y++, output += w.out_width * units) {
+    for (int32_t image = 0; image < w.batch; image++, input += w.height * w.width * w.channels) {
+        int8_t *output = (int8_t *)ek_output(model, op->output) + (image * w.out_height + out_rows.first) * w.out_width * units;
+        for (int32_t y = out_rows.first, filled = 0; y < out_rows.last; y++, output += w.out_width * units) {
             const int32_t first = y * w.stride_y;
             for (filled = filled < first ? first : filled; filled < first + span; filled++)
                 widen_row(&l, input, filled - w.top, op->multiplier, (ek_wide)(op->input_zero + EK_OFFSET),
@@ -291,4 +312,5 @@ void depthwise_conv_2d_s8(const struct depthwise_conv_2d_s8 *op, const ek_model 
 #endif
             any_row(&l, taps, output);
         }
+    }
 }

@@ -23,7 +23,7 @@ static int check_step(uint32_t code, const void *fields, uint32_t words, const e
     return 0;
 }
 
-static void run_step(uint32_t code, const void *fields, const ek_model *model) {
+void ek_step(uint32_t code, const void *fields, const ek_model *model) {
     switch (code) {
 #define EK_OP(code, name, fields_) \
     case code: name((const struct name *)fields, model); break;
@@ -32,7 +32,7 @@ static void run_step(uint32_t code, const void *fields, const ek_model *model) {
     }
 }
 
-static uint32_t first_step_word(const ek_model *model) { return HEADER_WORDS + 2 * (word(model, 4) + word(model, 5)); }
+uint32_t ek_first_step(const ek_model *model) { return HEADER_WORDS + 2 * (word(model, 4) + word(model, 5)); }
 
 /* Returns 0 where every step of the plan stays inside the model's memory; else which kind of thing does not,
  * and for a step its number: 5 + 8 * step. */
@@ -47,7 +47,7 @@ int32_t ek_check(const ek_model *model) {
         uint32_t offset = word(model, HEADER_WORDS + 2 * i), count = word(model, HEADER_WORDS + 2 * i + 1);
         if (!ek_writable(model, offset, (uint64_t)count * 4, 4)) return BAD_PORT;
     }
-    uint32_t at = first_step_word(model);
+    uint32_t at = ek_first_step(model);
     for (uint32_t step = 0; step < word(model, 6); step++) {
         if (words - at < 2 || word(model, at + 1) > words - at - 2) return BAD_STEP + 8 * (int32_t)step;
         uint32_t size = word(model, at + 1);
@@ -57,13 +57,17 @@ int32_t ek_check(const ek_model *model) {
     return at == words ? OK : NOT_A_PLAN;
 }
 
+#ifndef EK_THREADS /* else see team.c */
+
 /* Runs the steps first <= i < last of a plan that was checked. */
 int32_t ek_run(const ek_model *model, int32_t first, int32_t last) {
     if (first < 0 || last > (int32_t)word(model, 6)) return BAD_STEP;
-    uint32_t at = first_step_word(model);
+    uint32_t at = ek_first_step(model);
     for (int32_t step = 0; step < last; step++) {
-        if (step >= first) run_step(word(model, at), model->plan + 4 * (at + 2), model);
+        if (step >= first) ek_step(word(model, at), model->plan + 4 * (at + 2), model);
         at += 2 + word(model, at + 1);
     }
     return OK;
 }
+
+#endif

@@ -4,6 +4,13 @@
 
 #include <stdint.h>
 
+/* A share of a step. In the builds with threads a step is up to two phases, one after the other, and a phase is parts, which
+ * run at once and in any order, each on one of EK_SLOTS threads. The other builds know one share: everything. */
+enum { EK_SLOTS = 4, EK_PREPARE = 0, EK_COMPUTE = 1, EK_PHASES = 2, EK_ALL = -1 };
+typedef struct {
+    int32_t phase, part, parts, slot;
+} ek_share;
+
 /* Filled by the host; on wasm32 these are six 32-bit words. Every region is aligned to 16 bytes. */
 typedef struct {
     const uint8_t *plan;
@@ -12,6 +19,11 @@ typedef struct {
     uint32_t weights_bytes;
     uint8_t *arena;
     uint32_t arena_bytes;
+#ifdef EK_THREADS
+    uint32_t threads; /* the seventh word: how many may work, the caller of ek_run among them */
+    uint32_t least;   /* nanoseconds that a part is worth; 0 for what suits most machines */
+    ek_share share;
+#endif
 } ek_model;
 
 #define EK_CONSTANT 0x80000000u
@@ -56,6 +68,29 @@ static inline int32_t ek_half_away(double x, double low, double high) {
     return (int32_t)whole + (rest >= 0.5) - (rest <= -0.5);
 }
 
+#ifdef EK_THREADS
+static inline ek_share ek_share_of(const ek_model *model) { return model->share; }
+#else
+static inline ek_share ek_share_of(const ek_model *model) {
+    (void)model;
+    return (ek_share){EK_ALL, 0, 1, 0};
+}
+#endif
+
+static inline int ek_has_phase(ek_share share, int32_t phase) { return share.phase == EK_ALL || share.phase == phase; }
+
+typedef struct {
+    int32_t first, last;
+} ek_range;
+
+/* The items of a share: of `count` in whole blocks of `block`, all but the last of which are full. */
+static inline ek_range ek_range_of(ek_share share, int32_t count, int32_t block) {
+    if (share.parts == 1) return (ek_range){0, count};
+    const int64_t blocks = (count + (int64_t)block - 1) / block;
+    const int64_t first = blocks * share.part / share.parts * block, last = blocks * (share.part + 1) / share.parts * block;
+    return (ek_range){(int32_t)first, (int32_t)(last < count ? last : count)};
+}
+
 #define V(name) uint32_t name;
 #define O(name) uint32_t name;
 #define I(name) int32_t name;
@@ -72,5 +107,8 @@ static inline int32_t ek_half_away(double x, double low, double high) {
 #undef O
 #undef I
 #undef F
+
+void ek_step(uint32_t code, const void *fields, const ek_model *model);
+uint32_t ek_first_step(const ek_model *model);
 
 #endif

@@ -1,10 +1,12 @@
 #include "dot_s8.h"
+#include "team.h"
 
 /* y = clamp(round((bias + W x) * scale), low, high) + output_zero, half to even, one scale a unit: XNNPACK's
  * qs8-qc8w-gemm with fp32 requantization. The input's zero point is folded into the bias.
  *
  * weights: see dot_s8.h; bias: int32, scale: float32, both padded to a multiple of 8 units.
- * scratch: a row, widened and padded with zeros. Many rows are a conv_2d_s8 of one tap. */
+ * scratch: a row, widened and padded with zeros. Many rows are a conv_2d_s8 of one tap.
+ * Shares: first the row, then units; several rows are one share. */
 
 int fully_connected_s8_check(const struct fully_connected_s8 *op, const ek_model *model) {
     if (!ek_count(op->rows) || !ek_count(op->inputs) || !ek_count(op->units)) return 0;
@@ -15,6 +17,8 @@ int fully_connected_s8_check(const struct fully_connected_s8 *op, const ek_model
            ek_inside(model, op->scale, units * 4, 16) && ek_writable(model, op->scratch, inputs * EK_WIDE_BYTES, 16) &&
            ek_requantizer_fits(op->output_zero, op->low, op->high);
 }
+
+enum { SHARED_UNITS = 4 * EK_UNITS };
 
 #ifdef __wasm_simd128__
 
@@ -123,16 +127,30 @@ static void dot_row(const value *row, int32_t inputs, const int8_t *weights, con
 
 #endif
 
+#ifdef EK_THREADS
+int32_t fully_connected_s8_parts(const struct fully_connected_s8 *op, int32_t phase, const ek_model *model) {
+    if (op->rows > 1) return phase == EK_COMPUTE;
+    if (phase == EK_PREPARE) return 1;
+    return ek_parts(model, (int64_t)op->units * op->inputs / 32, (op->units + SHARED_UNITS - 1) / SHARED_UNITS);
+}
+#endif
+
 void fully_connected_s8(const struct fully_connected_s8 *op, const ek_model *model) {
-    const int8_t *input = ek_value(model, op->input), *weights = ek_value(model, op->weights);
-    const int32_t *bias = ek_value(model, op->bias);
-    const ek_requantizer requantizer = {ek_value(model, op->scale), op->low, op->high, op->output_zero};
-    int8_t *output = ek_output(model, op->output);
-    value *row = ek_output(model, op->scratch);
+    const ek_share share = ek_share_of(model);
+    const ek_range units = ek_range_of(share, op->units, SHARED_UNITS);
     const int32_t inputs = ek_round_up(op->inputs, EK_PADDED);
-    for (int32_t i = op->inputs; i < inputs; i++) row[i] = 0;
+    const int8_t *input = ek_value(model, op->input);
+    const int8_t *weights = (const int8_t *)ek_value(model, op->weights) + (int64_t)units.first * inputs;
+    const int32_t *bias = (const int32_t *)ek_value(model, op->bias) + units.first;
+    const float *scale = (const float *)ek_value(model, op->scale) + units.first;
+    const ek_requantizer requantizer = {scale, op->low, op->high, op->output_zero};
+    int8_t *output = (int8_t *)ek_output(model, op->output) + units.first;
+    value *row = ek_output(model, op->scratch);
     for (int32_t n = 0; n < op->rows; n++, input += op->inputs, output += op->units) {
-        take(input, row, op->inputs);
-        dot_row(row, inputs, weights, bias, op->units, &requantizer, output);
+        if (ek_has_phase(share, EK_PREPARE) || op->rows > 1) {
+            for (int32_t i = op->inputs; i < inputs; i++) row[i] = 0;
+            take(input, row, op->inputs);
+        }
+        if (ek_has_phase(share, EK_COMPUTE)) dot_row(row, inputs, weights, bias, units.last - units.first, &requantizer, output);
     }
 }

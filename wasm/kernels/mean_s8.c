@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "team.h"
 
 /* A mean (or a sum) over the middle of [outer][reduced][inner]: y = clamp(round(sum * scale + bias)), half to even, with
  * scale = input_scale / output_scale / reduced (or / 1) and bias = output_zero - input_zero * reduced * scale, all in
@@ -12,14 +12,21 @@ int mean_s8_check(const struct mean_s8 *op, const ek_model *model) {
            ek_writable(model, op->output, results, 1);
 }
 
+#ifdef EK_THREADS
+int32_t mean_s8_parts(const struct mean_s8 *op, int32_t phase, const ek_model *model) {
+    return phase == EK_COMPUTE ? ek_parts(model, (int64_t)op->outer * op->reduced * op->inner / 2, op->inner / 64) : 0;
+}
+#endif
+
 void mean_s8(const struct mean_s8 *op, const ek_model *model) {
     const int8_t *input = ek_value(model, op->input);
     int8_t *output = ek_output(model, op->output);
-    for (int32_t outer = 0; outer < op->outer; outer++, input += op->reduced * op->inner)
-        for (int32_t i = 0; i < op->inner; i++) {
+    const ek_range range = ek_range_of(ek_share_of(model), op->inner, 64);
+    for (int32_t outer = 0; outer < op->outer; outer++, input += op->reduced * op->inner, output += op->inner)
+        for (int32_t i = range.first; i < range.last; i++) {
             int32_t sum = 0;
             for (int32_t r = 0; r < op->reduced; r++) sum += input[r * op->inner + i];
             float y = (float)sum * op->scale + op->bias;
-            *output++ = (int8_t)ek_round(ek_clampf(y, -128.0f, 127.0f));
+            output[i] = (int8_t)ek_round(ek_clampf(y, -128.0f, 127.0f));
         }
 }
