@@ -1,0 +1,430 @@
+import 'dart:typed_data';
+
+import '../errors.dart';
+import '../files.dart';
+import '../manifest.dart';
+import 'edge_runtime.dart';
+import 'kernels.dart';
+import 'plan.dart';
+
+/// Runs dense models in plain Dart, equal to the int8 model bit for bit.
+///
+/// It reads the plan of the target wasm. Convolutions and pools are refused:
+/// for them there is the native engine, and the wasm engine on the web.
+final class DenseRuntime implements EdgeRuntime {
+  DenseRuntime._(Plan plan, Uint8List weights)
+    : _plan = plan,
+      _weights = Region(_aligned(weights, weights.length)),
+      _arena = Region(_aligned(const [], plan.arenaBytes)) {
+    for (final step in plan.steps) {
+      _operators[step.code]!.check(step, this);
+    }
+  }
+
+  /// Make it from the bytes of plan.bin and of the joined shards.
+  ///
+  /// Throws an [EdgekitException] that names the first operator it lacks.
+  factory DenseRuntime(Uint8List plan, Uint8List weights) {
+    final parsed = Plan.parse(plan);
+    for (final step in parsed.steps) {
+      final operator = _operators[step.code];
+      if (operator == null) {
+        throw EdgekitException(
+          EdgekitErrorCode.runtime,
+          'the Dart runtime has no operator ${step.code}, it runs dense models '
+          'only; use the native engine, LiteRT or the web',
+        );
+      }
+      if (operator.fields != step.length) {
+        throw const EdgekitException(
+          EdgekitErrorCode.format,
+          'plan.bin has a step of another length; export the bundle again',
+        );
+      }
+    }
+    if (weights.length != parsed.weightsBytes) {
+      throw EdgekitException(
+        EdgekitErrorCode.format,
+        'plan.bin wants ${parsed.weightsBytes} bytes of weights, the shards '
+        'have ${weights.length}; export the bundle again',
+      );
+    }
+    return DenseRuntime._(parsed, weights);
+  }
+
+  final Plan _plan;
+  final Region _weights;
+  final Region _arena;
+
+  @override
+  String get name => 'dart';
+
+  @override
+  bool get isExact => true;
+
+  /// As [run], without a future.
+  Float32List runNow(Float32List input) {
+    var from = 0;
+    for (final port in _plan.inputs) {
+      _arena.f32.setRange(
+        port.offset ~/ 4,
+        port.offset ~/ 4 + port.count,
+        input,
+        from,
+      );
+      from += port.count;
+    }
+    if (from != input.length) {
+      throw ArgumentError('the input must have $from numbers');
+    }
+    for (final step in _plan.steps) {
+      _operators[step.code]!.run(step, this);
+    }
+    final answer = <double>[];
+    for (final port in _plan.outputs) {
+      final at = port.offset ~/ 4;
+      answer.addAll(_arena.f32.getRange(at, at + port.count));
+    }
+    return Float32List.fromList(answer);
+  }
+
+  @override
+  Future<Float32List> run(Float32List input) async => runNow(input);
+
+  @override
+  Future<void> close() async {}
+
+  Region _region(int value) => value >= PlanStep.constant ? _weights : _arena;
+
+  /// The index of a value in elements of [width] bytes.
+  int _at(int value, int width) => value % PlanStep.constant ~/ width;
+}
+
+/// Makes a [DenseRuntime].
+final class DenseOpener implements RuntimeOpener {
+  const DenseOpener();
+
+  @override
+  String get name => 'dart';
+
+  @override
+  List<String> get targets => const ['wasm'];
+
+  @override
+  Future<EdgeRuntime> open(Manifest manifest, BundleFiles files) async {
+    final (:plan, :weights) = await readPlanFiles(manifest, files);
+    return DenseRuntime(plan, weights);
+  }
+}
+
+/// A copy whose size is a multiple of 8, so that every view fits.
+ByteBuffer _aligned(List<int> bytes, int size) =>
+    (Uint8List((size + 7) ~/ 8 * 8)..setRange(0, bytes.length, bytes)).buffer;
+
+typedef _Run = void Function(PlanStep step, DenseRuntime on);
+
+/// What the runtime knows of an operator: its number of fields, and how it
+/// runs. The numbers are those of wasm/kernels/registry.inc.
+final class _Operator {
+  const _Operator(this.fields, this.run, [this.values = const {}]);
+
+  final int fields;
+  final _Run run;
+
+  /// Fields that are values, with the size of their elements.
+  final Map<int, int> values;
+
+  void check(PlanStep step, DenseRuntime on) {
+    values.forEach((field, width) {
+      final value = step.value(field);
+      final offset = value % PlanStep.constant;
+      final size = on._region(value).u8.length;
+      if (offset % width != 0 || offset > size) {
+        throw const EdgekitException(
+          EdgekitErrorCode.format,
+          'plan.bin has a value outside its memory; export the bundle again',
+        );
+      }
+    });
+  }
+}
+
+const _operators = <int, _Operator>{
+  1: _Operator(5, _quantizeS8, {0: 4, 1: 1}),
+  2: _Operator(5, _quantizeS16, {0: 4, 1: 2}),
+  3: _Operator(5, _dequantizeS8, {0: 1, 1: 4}),
+  4: _Operator(4, _dequantizeS16, {0: 2, 1: 4}),
+  5: _Operator(6, _requantizeS8S8, {0: 1, 1: 1}),
+  6: _Operator(9, _requantize),
+  7: _Operator(12, _fullyConnectedS8, {0: 1, 1: 1, 2: 1, 3: 4, 4: 4}),
+  8: _Operator(10, _fullyConnectedS16, {0: 2, 1: 2, 2: 1, 3: 4, 4: 8}),
+  9: _Operator(9, _binaryF32, {0: 4, 1: 4, 2: 4}),
+  10: _Operator(13, _addS8, {0: 1, 1: 1, 2: 1}),
+  11: _Operator(12, _mulS8, {0: 1, 1: 1, 2: 1}),
+  12: _Operator(4, _lookupS8, {0: 1, 1: 1, 2: 1}),
+  13: _Operator(7, _sigmoidS16, {0: 2, 1: 2, 2: 2}),
+  14: _Operator(5, _softmaxS8, {0: 1, 1: 1, 2: 4}),
+  15: _Operator(6, _copy, {0: 1, 1: 1}),
+  19: _Operator(7, _meanS8, {0: 1, 1: 1}),
+  20: _Operator(4, _fill),
+  21: _Operator(20, _stridedCopy),
+};
+
+void _quantizeS8(PlanStep s, DenseRuntime on) => quantizeF32S8(
+  on._region(s.value(0)).f32,
+  on._at(s.value(0), 4),
+  on._arena.s8,
+  s.value(1),
+  s.integer(2),
+  s.number(3),
+  s.integer(4),
+);
+
+void _quantizeS16(PlanStep s, DenseRuntime on) => quantizeF32S16(
+  on._region(s.value(0)).f32,
+  on._at(s.value(0), 4),
+  on._arena.s16,
+  s.value(1) ~/ 2,
+  s.integer(2),
+  s.number(3),
+  s.number(4),
+);
+
+void _dequantizeS8(PlanStep s, DenseRuntime on) => dequantizeF32(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.f32,
+  s.value(1) ~/ 4,
+  s.integer(2),
+  s.number(3),
+  s.integer(4),
+);
+
+void _dequantizeS16(PlanStep s, DenseRuntime on) => dequantizeF32(
+  on._region(s.value(0)).s16,
+  on._at(s.value(0), 2),
+  on._arena.f32,
+  s.value(1) ~/ 4,
+  s.integer(2),
+  s.number(3),
+  0,
+);
+
+void _requantizeS8S8(PlanStep s, DenseRuntime on) => requantizeS8S8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.s8,
+  s.value(1),
+  s.integer(2),
+  s.integer(3),
+  s.integer(4),
+  s.integer(5),
+);
+
+List<int> _elements(Region region, int width) => switch (width) {
+  1 => region.s8,
+  2 => region.s16,
+  _ => region.s32,
+};
+
+void _requantize(PlanStep s, DenseRuntime on) {
+  final from = s.integer(3), to = s.integer(4);
+  requantize(
+    _elements(on._region(s.value(0)), from),
+    on._at(s.value(0), from),
+    _elements(on._arena, to),
+    s.value(1) ~/ to,
+    s.integer(2),
+    s.integer(5),
+    s.integer(6),
+    s.integer(7),
+    s.integer(8),
+    to == 1 ? -128 : -32768,
+    to == 1 ? 127 : 32767,
+  );
+}
+
+/// What the packer of plan version 1 adds to every value, and takes from the
+/// bias, so that no value is negative.
+const _valueOffset = 128;
+
+void _fullyConnectedS8(PlanStep s, DenseRuntime on) => fullyConnectedS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.s8,
+  s.value(1),
+  on._region(s.value(2)).s8,
+  on._at(s.value(2), 1),
+  on._region(s.value(3)).s32,
+  on._at(s.value(3), 4),
+  on._region(s.value(4)).f32,
+  on._at(s.value(4), 4),
+  s.integer(6),
+  s.integer(7),
+  s.integer(8),
+  s.integer(9),
+  _valueOffset,
+  s.number(10),
+  s.number(11),
+);
+
+void _fullyConnectedS16(PlanStep s, DenseRuntime on) => fullyConnectedS16(
+  on._region(s.value(0)).s16,
+  on._at(s.value(0), 2),
+  on._arena.s16,
+  s.value(1) ~/ 2,
+  on._region(s.value(2)).s8,
+  on._at(s.value(2), 1),
+  on._region(s.value(3)).s32,
+  on._at(s.value(3), 4),
+  on._region(s.value(4)).f64,
+  on._at(s.value(4), 8),
+  s.integer(5),
+  s.integer(6),
+  s.integer(7),
+  s.integer(8),
+  s.integer(9),
+);
+
+void _binaryF32(PlanStep s, DenseRuntime on) => binaryF32(
+  on._region(s.value(0)).f32,
+  on._at(s.value(0), 4),
+  s.integer(5),
+  on._region(s.value(1)).f32,
+  on._at(s.value(1), 4),
+  s.integer(6),
+  on._arena.f32,
+  s.value(2) ~/ 4,
+  s.integer(4),
+  s.integer(3),
+  s.number(7),
+  s.number(8),
+);
+
+void _addS8(PlanStep s, DenseRuntime on) => addS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  s.integer(4),
+  on._region(s.value(1)).s8,
+  on._at(s.value(1), 1),
+  s.integer(5),
+  on._arena.s8,
+  s.value(2),
+  s.integer(3),
+  s.integer(6),
+  s.integer(7),
+  s.integer(8),
+  _powerOfTwo(s.integer(9)),
+  s.integer(10),
+  s.integer(11),
+  s.integer(12),
+);
+
+int _powerOfTwo(int exponent) {
+  var power = 1;
+  for (var i = 0; i < exponent; i++) {
+    power *= 2;
+  }
+  return power;
+}
+
+void _mulS8(PlanStep s, DenseRuntime on) => mulS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  s.integer(4),
+  on._region(s.value(1)).s8,
+  on._at(s.value(1), 1),
+  s.integer(5),
+  on._arena.s8,
+  s.value(2),
+  s.integer(3),
+  s.integer(6),
+  s.integer(7),
+  s.number(8),
+  s.integer(9),
+  s.number(10),
+  s.number(11),
+);
+
+void _lookupS8(PlanStep s, DenseRuntime on) => lookupS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.s8,
+  s.value(1),
+  on._region(s.value(2)).s8,
+  on._at(s.value(2), 1),
+  s.integer(3),
+);
+
+void _sigmoidS16(PlanStep s, DenseRuntime on) => sigmoidS16(
+  on._region(s.value(0)).s16,
+  on._at(s.value(0), 2),
+  on._arena.s16,
+  s.value(1) ~/ 2,
+  on._region(s.value(2)).u16,
+  on._at(s.value(2), 2),
+  s.integer(3),
+  s.integer(4),
+  s.integer(5),
+  _powerOfTwo(s.integer(6)),
+);
+
+void _softmaxS8(PlanStep s, DenseRuntime on) => softmaxS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.s8,
+  s.value(1),
+  on._region(s.value(2)).f32,
+  on._at(s.value(2), 4),
+  s.integer(3),
+  s.integer(4),
+);
+
+void _copy(PlanStep s, DenseRuntime on) => copyRows(
+  on._region(s.value(0)).u8,
+  on._at(s.value(0), 1),
+  on._arena.u8,
+  s.value(1),
+  s.integer(2),
+  s.integer(3),
+  s.integer(4),
+  s.integer(5),
+);
+
+void _meanS8(PlanStep s, DenseRuntime on) => meanS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.s8,
+  s.value(1),
+  s.integer(2),
+  s.integer(3),
+  s.integer(4),
+  s.number(5),
+  s.number(6),
+);
+
+void _fill(PlanStep s, DenseRuntime on) {
+  final width = s.integer(2);
+  fillValue(
+    _elements(on._arena, width),
+    s.value(0) ~/ width,
+    s.integer(1),
+    s.integer(3),
+  );
+}
+
+void _stridedCopy(PlanStep s, DenseRuntime on) {
+  final width = s.integer(2);
+  List<int> five(int first) => [
+    for (var i = first; i < first + 5; i++) s.integer(i),
+  ];
+  stridedCopy(
+    _elements(on._region(s.value(0)), width),
+    on._at(s.value(0), width) + s.integer(3),
+    _elements(on._arena, width),
+    s.value(1) ~/ width + s.integer(4),
+    five(5),
+    five(10),
+    five(15),
+  );
+}
