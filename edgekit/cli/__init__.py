@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("edgekit.cli.export", "Quantize a model and write a bundle for its targets."),
     "verify": ("edgekit.cli.verify", "Run a bundle's golden rows through every target in its real runtime."),
     "serve": ("edgekit.cli.serve", "Serve a bundle's page on this machine."),
+    "flutter": ("edgekit.cli.flutter", "Write a Flutter client: a typed Dart package of the model and an app."),
 }
 #: Packages that are not in the base install: the extra that brings them.
 EXTRAS: Mapping[str, str] = {

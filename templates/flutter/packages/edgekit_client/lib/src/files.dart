@@ -14,21 +14,24 @@ abstract interface class BundleFiles {
   Uri? get address;
 }
 
-/// Files in memory, given in base64: how a small model lies in the code.
+/// Files in memory: how a small model lies in the code.
 final class EmbeddedFiles implements BundleFiles {
-  const EmbeddedFiles(this.files);
+  const EmbeddedFiles(this.files, {this.texts = const {}});
 
-  /// Path to base64.
+  /// Path to base64, and path to text.
   final Map<String, String> files;
+  final Map<String, String> texts;
 
   @override
   Uri? get address => null;
 
   @override
   Future<Uint8List> read(String path) async {
-    final text = files[path];
-    if (text == null) throw missingFile(path);
-    return base64Decode(text);
+    final text = texts[path];
+    if (text != null) return utf8.encode(text);
+    final coded = files[path];
+    if (coded == null) throw missingFile(path);
+    return base64Decode(coded);
   }
 }
 
