@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from edgekit.assets import asset
-from edgekit.dart.names import CORE_TYPES, file_name, members, type_name, unique
+from edgekit.dart.names import CORE_TYPES, file_name, member_name, members, type_name, unique
 from edgekit.errors import InputError
 from edgekit.manifest import Feature, Manifest, Signature
 
 #: What the generated classes have beside a member for each feature or result.
-INPUT_MEMBERS = ("values", "copyWith", "typical", "fromValues", "edge", "predict", "load", "close", "spec", "validate")
-OUTPUT_MEMBERS = ("values", "of", "results")
+INPUT_MEMBERS = ("values", "copyWith", "typical")
+OUTPUT_MEMBERS = ("values", "of")
 ENUM_MEMBERS = ("values", "index", "name", "label", "code")
 _DECLARED = re.compile(
     r"^(?:(?:abstract|sealed|final|interface|base|mixin) )*(?:class|enum|typedef|extension(?: type)?) (\w+)", re.MULTILINE
@@ -110,16 +110,14 @@ def _fields(manifest: Manifest, prefix: str, taken: frozenset[str]) -> tuple[Fie
 
 
 def _results(manifest: Manifest) -> tuple[str, ...]:
-    # Each result has a second member, its unit: the names are chosen so that neither meets the other.
-    taken: list[str] = [*OUTPUT_MEMBERS]
-    found = []
+    # Each result has a second member, its unit: neither may meet the other.
+    taken, found = {*OUTPUT_MEMBERS}, []
     for number, result in enumerate(manifest.results, 1):
-        (name,) = members([result.name], f"result{number}x", taken)
-        name = re.sub(r"\Aresult(\d+)x1\Z", r"result\1", name)
+        name = unique(member_name(result.name, f"result{number}"), taken)
         while name in taken or f"{name}Unit" in taken:
             name += "X"
         found.append(name)
-        taken += [name, f"{name}Unit"]
+        taken |= {name, f"{name}Unit"}
     return tuple(found)
 
 

@@ -82,12 +82,26 @@ final class BundleStore {
   Future<void> write(StoreState state) =>
       storage.write(_statePath, utf8.encode(jsonEncode(state._toJson())));
 
+  String _linkPath(String id) => '$_root/manifests/$id.link';
+
   /// The manifest and files of a version, or null where it is not here.
   Future<StoredBundle?> open(String id) async {
     final bytes = await storage.read(_manifestPath(id));
     if (bytes == null) return null;
     final manifest = Manifest.parse(bytes);
     return manifest.id == id ? StoredBundle._(this, manifest) : null;
+  }
+
+  /// Where the files of a version are hosted, if they are not kept here.
+  Future<Uri?> linkOf(String id) async {
+    final bytes = await storage.read(_linkPath(id));
+    return bytes == null ? null : Uri.parse(utf8.decode(bytes));
+  }
+
+  /// Keep a manifest whose files stay where they are hosted.
+  Future<void> addLink(Manifest manifest, Uri folder) async {
+    await add(manifest);
+    await storage.write(_linkPath(manifest.id), utf8.encode('$folder'));
   }
 
   /// Keep a manifest whose files are here.
@@ -155,7 +169,7 @@ final class BundleStore {
       if (!names.contains(file)) await storage.delete('$_root/files/$file');
     }
     for (final file in await storage.list('$_root/manifests')) {
-      final id = file.replaceFirst('.json', '');
+      final id = file.split('.').first;
       if (id != kept.current && id != kept.previous) {
         await storage.delete('$_root/manifests/$file');
       }

@@ -264,6 +264,28 @@ final class Downloader {
   }
 }
 
+/// The files of a bundle where it is hosted; the manifest is one that was
+/// checked before.
+final class HostedFiles implements BundleFiles {
+  const HostedFiles(this._downloader, this.address, this._manifest);
+
+  final Downloader _downloader;
+  final Manifest _manifest;
+
+  @override
+  final Uri address;
+
+  @override
+  Future<Uint8List> read(String path) async {
+    if (path == 'manifest.json') return _manifest.raw;
+    final answer = await _downloader.fetchSmall(
+      address.resolve(path),
+      limit: _manifest.files[path]?.bytes ?? 0,
+    );
+    return answer!.bytes;
+  }
+}
+
 /// A failure after which another attempt may help.
 final class _Passing implements Exception {
   const _Passing(this.why, [this.code = EdgekitErrorCode.network]);

@@ -62,6 +62,7 @@ final class Updater {
     required this.downloader,
     required this.runtimes,
     required this.seed,
+    this.keepsFiles = true,
   });
 
   final ModelSpec spec;
@@ -72,6 +73,9 @@ final class Updater {
   /// The version in the app itself, the last resort.
   final BundleFiles seed;
 
+  /// False where runtimes fetch and keep the files themselves: in browsers.
+  final bool keepsFiles;
+
   /// Open the current version; where it fails, the one before it, and at last
   /// the one in the app.
   Future<EdgeModel> load() async {
@@ -79,9 +83,7 @@ final class Updater {
       final id = (await store.state()).current;
       if (id == null) return EdgeModel.open(spec, seed, runtimes);
       try {
-        final bundle = await store.open(id);
-        if (bundle == null) throw missingFile('manifest.json');
-        return await EdgeModel.open(spec, bundle, runtimes);
+        return await EdgeModel.open(spec, await _filesOf(id), runtimes);
       } on EdgekitException {
         await store.rollBack();
       }
@@ -163,6 +165,15 @@ final class Updater {
     return made;
   }
 
+  Future<BundleFiles> _filesOf(String id) async {
+    final bundle = await store.open(id);
+    if (bundle == null) throw missingFile('manifest.json');
+    final link = await store.linkOf(id);
+    return link == null
+        ? bundle
+        : HostedFiles(downloader, link, bundle.manifest);
+  }
+
   Future<UpdateOutcome> _take(
     UpdateConfig config,
     Release release,
@@ -177,9 +188,15 @@ final class Updater {
     if (misfit != null) {
       throw EdgekitException(EdgekitErrorCode.incompatible, misfit);
     }
-    final fetched = await _files(folder, manifest, onProgress, cancel);
-    final bundle = await store.add(manifest);
-    final model = await EdgeModel.open(spec, bundle, runtimes);
+    var fetched = 0;
+    if (keepsFiles) {
+      fetched = await _files(folder, manifest, onProgress, cancel);
+      await store.add(manifest);
+    } else {
+      await store.addLink(manifest, folder);
+    }
+    final files = await _filesOf(manifest.id);
+    final model = await EdgeModel.open(spec, files, runtimes);
     await model.close();
     cancel?.check();
     await store.activate(manifest.id);
