@@ -11,7 +11,7 @@ from functools import cache
 from edgekit.assets import asset
 
 MAGIC = 0x31504B45  # "EKP1"
-ABI_VERSION = 1
+ABI_VERSION = 2
 CONSTANT = 0x80000000  # a value in the weights, not in the arena
 
 Word = int | float

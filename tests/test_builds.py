@@ -57,7 +57,7 @@ RUN = """async ({ engine, plan, weights, rows, inputs, outputs, arena, steps }) 
 
 PROBE = """async (source) => {
   const probe = await import(`data:text/javascript;base64,${source}`);
-  return probe.chooseBuild(['scalar', 'simd', 'relaxed']);
+  return probe.chooseBuild(['scalar', 'simd', 'signed', 'relaxed']);
 }"""
 
 
@@ -121,7 +121,7 @@ def test_old_x86_takes_plain_simd(device: Device, request: pytest.FixtureRequest
     """The relaxed dot product saturates there; only the probe's values tell, the browser knows the instruction."""
     if "without" in request.node.name:
         assert device.build == "simd"
-    assert device.build in ("relaxed", "simd")
+    assert device.build in ("relaxed", "signed", "simd")
 
 
 @pytest.mark.parametrize("operator", LAYERS)

@@ -12,8 +12,10 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+RELAXED = ["-mcpu=generic+bulk_memory+simd128+relaxed_simd", "-msimd128", "-mrelaxed-simd"]
 BUILDS = {
-    "relaxed": ["-mcpu=generic+bulk_memory+simd128+relaxed_simd", "-msimd128", "-mrelaxed-simd"],
+    "relaxed": RELAXED,
+    "signed": [*RELAXED, "-DEK_SIGNED"],
     "simd": ["-mcpu=generic+bulk_memory+simd128", "-msimd128"],
     "scalar": ["-mcpu=mvp"],
 }

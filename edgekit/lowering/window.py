@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edgekit.arena import aligned
 from edgekit.graph import Array, Op, Tensor
 from edgekit.lowering.context import Context, Field, Refused
 from edgekit.lowering.dense import (
     BLOCK_INPUTS,
     BLOCK_UNITS,
-    VALUE_OFFSET,
-    constant_bias,
+    TILE,
+    WIDE_BYTES,
+    int8_layer,
     int8_weights,
     pack_weights,
-    padded,
 )
-from edgekit.lowering.requantization import integer_bounds, output_scales, quant_of, scale_and_zero
+from edgekit.lowering.requantization import integer_bounds, scale_and_zero
 
-_TILE = 4  # pixels that conv_2d_s8 computes at once
+_SLACK = 16  # values behind the image of conv_2d_s8
 _MAX_TAPS = 128  # of depthwise_conv_2d_s8
 #: The fields of every operator with a window, as wasm/kernels/window.h reads them.
 _WINDOW = (
@@ -33,15 +31,35 @@ def conv_2d(context: Context, op: Op) -> None:
     window = _window(context, op, weights.shape[1], weights.shape[2])
     if weights.shape[3] != window["channels"]:
         raise Refused(f"it has {window['channels'] // weights.shape[3]} groups")
-    flat = weights.reshape(units, -1)
+    runs = weights.reshape(units, weights.shape[1], -1) if _whole_rows(window) else weights
+    values = _padded_pixels(window) * window["channels"] + _SLACK
+    if (window["rows"], window["columns"], window["top"], window["left"]) == (1, 1, 0, 0):
+        values = TILE * aligned(runs.shape[-1], BLOCK_INPUTS)
     context.step(
         "conv_2d_s8",
-        **_layer(context, op, flat.sum(axis=1, dtype=np.int64), VALUE_OFFSET),
+        **int8_layer(context, op, weights.reshape(units, -1)),
         **window,
-        weights=context.constant(pack_weights(flat)),
-        scratch=context.scratch(2 * _TILE * aligned(flat.shape[1], BLOCK_INPUTS)),
+        weights=context.constant(pack_weights(runs)),
+        scratch=context.scratch(4 * aligned(units, BLOCK_UNITS) + WIDE_BYTES * values),
         units=units,
     )
+
+
+def _whole_rows(window: dict[str, int]) -> bool:
+    """Whether the taps of a window's row lie side by side."""
+    return window["dilation_x"] == 1 or window["columns"] == 1
+
+
+def _padded_pixels(window: dict[str, int]) -> int:
+    """Return how many pixels the windows reach over, padding included."""
+    return _span(window, "y") * _span(window, "x")
+
+
+def _span(window: dict[str, int], axis: str, pixels: bool = True) -> int:
+    """Return how far one window reaches along an axis, or all of them."""
+    side, taps = ("height", "rows") if axis == "y" else ("width", "columns")
+    all_of_them = (window[f"out_{side}"] - 1) * window[f"stride_{axis}"] if pixels else 0
+    return all_of_them + (window[taps] - 1) * window[f"dilation_{axis}"] + 1
 
 
 def depthwise_conv_2d(context: Context, op: Op) -> None:
@@ -50,16 +68,16 @@ def depthwise_conv_2d(context: Context, op: Op) -> None:
     window = _window(context, op, rows, columns)
     if units % window["channels"]:
         raise Refused(f"its {units} filters are no multiple of the {window['channels']} channels")
-    taps = weights.reshape(rows * columns, units).T
-    count = aligned(rows * columns, 2)
-    if count > _MAX_TAPS:
+    if rows * columns > _MAX_TAPS:
         raise Refused(f"its window of {rows} x {columns} has more than {_MAX_TAPS} taps")
+    even = {**window, "out_width": window["out_width"] + window["out_width"] % 2}
+    pixels = _span(window, "y", pixels=False) * _span(even, "x")
     context.step(
         "depthwise_conv_2d_s8",
-        **_layer(context, op, taps.sum(axis=1, dtype=np.int64), 0),
+        **int8_layer(context, op, weights.reshape(-1, units).T),
         **window,
-        weights=context.constant(_pack_taps(taps)),
-        scratch=context.scratch(aligned(window["channels"]) + 2 * BLOCK_UNITS * count),
+        weights=context.constant(_pack_taps(weights[0], window)),
+        scratch=context.scratch(WIDE_BYTES * pixels * aligned(units, BLOCK_UNITS)),
         multiplier=units // window["channels"],
     )
 
@@ -75,38 +93,15 @@ def pool_2d(context: Context, op: Op) -> None:
     context.step("pool_2d_s8", **ports, **window, is_average=average, low=low, high=high)
 
 
-def _pack_taps(taps: Array) -> Array:
-    """Reorder int8 [units, taps] to [units / 8, taps / 2, 8, 2], padded with zeros to 8 and 2."""
-    units, count = taps.shape
-    filled = np.zeros((aligned(units, BLOCK_UNITS), aligned(count, 2)), np.int8)
-    filled[:units, :count] = taps
-    return filled.reshape(-1, BLOCK_UNITS, filled.shape[1] // 2, 2).transpose(0, 2, 1, 3)
+def _pack_taps(weights: Array, window: dict[str, int]) -> Array:
+    """Reorder int8 [rows, columns, units] to [units / 8, groups, 8, 4], padded with zeros.
 
-
-def _layer(context: Context, op: Op, sums: Array, offset: int) -> dict[str, Field]:
-    """Return the fields that every layer with int8 weights has.
-
-    The bias takes back what the kernel does not subtract from each value: its zero point, and the offset that it
-    adds, times the `sums` of each unit's weights.
+    A group holds 4 taps one after the other, or in a window of 3 x 3 those of a column.
     """
-    units = len(sums)
-    source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
-    if not source.dtype == output.dtype == "int8":
-        raise Refused(f"it computes {output.dtype} from {source.dtype}")
-    (_, input_zero), (_, output_zero) = scale_and_zero(source), scale_and_zero(output)
-    scale = output_scales(source, quant_of(context.tensor(op.inputs[1])), output)
-    low, high = integer_bounds(op, output)
-    bias = constant_bias(context, op, units) - (input_zero + offset) * sums
-    return {
-        "input": context.value(op.inputs[0]),
-        "output": context.output(op),
-        "bias": context.constant(padded(bias.astype(np.int32))),
-        "scale": context.constant(padded(np.broadcast_to(scale, units).astype("<f4"))),
-        "input_zero": input_zero,
-        "output_zero": output_zero,
-        "low": float(low - output_zero),
-        "high": float(high - output_zero),
-    }
+    rows, columns, units = weights.shape
+    usual = (rows, columns, window["dilation_x"]) == (3, 3, 1)
+    groups = weights.transpose(2, 1, 0) if usual else weights.transpose(2, 0, 1).reshape(units, 1, -1)
+    return pack_weights(groups)
 
 
 def _window(context: Context, op: Op, rows: int, columns: int) -> dict[str, int]:

@@ -12,7 +12,7 @@ from edgekit.targets.protocol import Built, File, Job, Refusal
 from edgekit.targets.runtime_files import runtime_files
 
 #: From the fastest to the one that runs anywhere; the runtime takes the first whose probe gives the right values.
-BUILDS = ("relaxed", "simd", "scalar")
+BUILDS = ("relaxed", "signed", "simd", "scalar")
 
 
 class WasmTarget:

@@ -27,7 +27,7 @@ export const GOOD = { age: 50, sex: 'male', bmi: 25.5 };
 export function plan(inputs, outputs, weightBytes, words = {}) {
   const counts = [...size(inputs), ...size(outputs)];
   const arena = 4 * counts.reduce((a, b) => a + b, 0);
-  const header = [0x31504b45, 1, arena, weightBytes, inputs.length, outputs.length, 1, 0];
+  const header = [0x31504b45, 2, arena, weightBytes, inputs.length, outputs.length, 1, 0];
   let offset = 0;
   for (const count of counts) {
     header.push(offset, count);

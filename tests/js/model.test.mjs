@@ -127,7 +127,7 @@ test('weights larger than the first page of memory', async () => {
 /** [reason, words of the plan, message] */
 const PLANS = [
   ['magic', { 0: 1 }, 'wasm/plan.bin is not a plan; export the bundle again'],
-  ['version', { 1: 2 }, 'wasm/plan.bin has version 2, this runtime reads 1; export the bundle again'],
+  ['version', { 1: 3 }, 'wasm/plan.bin has version 3, this runtime reads 2; export the bundle again'],
   ['weights', { 3: 64 }, 'wasm/plan.bin wants 64 bytes of weights, the shards have 32; export the bundle again'],
   ['input count', { 4: 2 }, 'wasm/plan.bin has other inputs or outputs than the manifest; export the bundle again'],
   ['input size', { 9: 4 }, 'wasm/plan.bin has 4 numbers for "x", the manifest 3; export the bundle again'],

@@ -8,7 +8,7 @@ import { elements } from './manifest.js';
 import { buildFits, chooseBuild } from './probe.js';
 
 const MAGIC = 0x31504b45; // "EKP1"
-const ABI = 1;
+const ABI = 2;
 const HEADER_WORDS = 8;
 const MODEL_BYTES = 32; // six u32: address and size of plan, weights, arena
 const PAGE = 65536;

@@ -2,7 +2,7 @@
 #include "engine.h"
 
 #define MAGIC 0x31504B45u /* "EKP1" */
-#define ABI_VERSION 1u
+#define ABI_VERSION 2u
 #define HEADER_WORDS 8u
 
 enum { OK = 0, NOT_A_PLAN = 1, OTHER_VERSION = 2, OTHER_SIZES = 3, BAD_PORT = 4, BAD_STEP = 5 };

@@ -3,10 +3,11 @@
 #ifdef __wasm_simd128__
 #include <wasm_simd128.h>
 
-static inline v128_t rounded(const float *input, const struct quantize_f32_s8 *op, v128_t low, v128_t high) {
-    v128_t x = wasm_f32x4_mul(wasm_v128_load(input), wasm_f32x4_splat(op->inverse_scale));
+/* Rounds half to even by adding 1.5 * 2^23: what is rounded lies in int8. */
+static inline v128_t rounded(const float *input, v128_t scale, v128_t low, v128_t high, v128_t zero) {
+    v128_t x = wasm_f32x4_mul(wasm_v128_load(input), scale);
     x = wasm_f32x4_pmin(high, wasm_f32x4_pmax(low, x)); /* pmax(low, NaN) is low */
-    return wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(x)), wasm_i32x4_splat(op->zero_point));
+    return wasm_i32x4_sub(wasm_f32x4_add(x, wasm_f32x4_splat(12582912.0f)), zero);
 }
 #endif
 
@@ -23,10 +24,13 @@ void quantize_f32_s8(const struct quantize_f32_s8 *op, const ek_model *model) {
     const float low = (float)(-128 - op->zero_point), high = (float)(127 - op->zero_point);
     int32_t i = 0;
 #ifdef __wasm_simd128__
-    const v128_t lows = wasm_f32x4_splat(low), highs = wasm_f32x4_splat(high);
-    for (; i + 8 <= op->count; i += 8) {
-        v128_t wide = wasm_i16x8_narrow_i32x4(rounded(input + i, op, lows, highs), rounded(input + i + 4, op, lows, highs));
-        wasm_v128_store64_lane(output + i, wasm_i8x16_narrow_i16x8(wide, wide), 0);
+    const v128_t scale = wasm_f32x4_splat(op->inverse_scale), lows = wasm_f32x4_splat(low), highs = wasm_f32x4_splat(high);
+    const v128_t zero = wasm_i32x4_splat(0x4B400000 - op->zero_point); /* the pattern of 1.5 * 2^23 */
+    for (; i + 16 <= op->count; i += 16) {
+        v128_t a = rounded(input + i, scale, lows, highs, zero), b = rounded(input + i + 4, scale, lows, highs, zero);
+        v128_t c = rounded(input + i + 8, scale, lows, highs, zero), d = rounded(input + i + 12, scale, lows, highs, zero);
+        v128_t bytes = wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(a, b), wasm_i16x8_narrow_i32x4(c, d));
+        wasm_v128_store(output + i, bytes);
     }
 #endif
     for (; i < op->count; i++) {

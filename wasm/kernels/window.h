@@ -39,18 +39,24 @@ static inline uint64_t ek_window_pixels(const ek_window *w) {
     return (uint64_t)w->batch * w->out_height * w->out_width;
 }
 
-/* Which pixel of the output: its image, and where its window's first tap lies in the input (may be outside). */
+/* A pixel of the output: where its window's first tap lies in the input (may be outside). */
 typedef struct {
     const int8_t *image;
-    int32_t y, x;
+    int32_t y, x, row, column;
 } ek_place;
 
-static inline ek_place ek_place_of(const ek_window *w, const int8_t *input, int32_t pixel) {
-    int32_t column = pixel % w->out_width, row = pixel / w->out_width % w->out_height;
-    int32_t image = pixel / w->out_width / w->out_height;
-    ek_place place = {input + (uint64_t)image * w->height * w->width * w->channels, row * w->stride_y - w->top,
-                      column * w->stride_x - w->left};
+static inline ek_place ek_first(const ek_window *w, const int8_t *input) {
+    ek_place place = {input, -w->top, -w->left, 0, 0};
     return place;
+}
+
+/* Moves to the next pixel: along the row, then down, then to the next image. */
+static inline void ek_next(const ek_window *w, ek_place *place) {
+    place->x += w->stride_x;
+    if (++place->column < w->out_width) return;
+    place->column = 0, place->x = -w->left, place->y += w->stride_y;
+    if (++place->row < w->out_height) return;
+    place->row = 0, place->y = -w->top, place->image += (uint32_t)w->height * w->width * w->channels;
 }
 
 /* The channels of a tap, or 0 where it lies in the padding. */
