@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from pathlib import Path
 
 from edgekit.assets import asset
 from edgekit.dart.layout import Pair, literal, render
-from edgekit.dart.package import DENSE_OPERATORS, MAX_EMBEDDED_BYTES, asset_files, model_package
+from edgekit.dart.package import MAX_EMBEDDED_BYTES, asset_files, model_package, runs_in_dart
 from edgekit.dart.schema import Schema, schema_of
 from edgekit.errors import InputError
 from edgekit.manifest import Manifest
+from edgekit.native import LIBRARIES, build_library
 from edgekit.plan import decode
 from edgekit.store import MANIFEST, Bundle
 
@@ -33,11 +35,12 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class ClientRequest:
-    """What to generate; `channel` and `public_key` (Ed25519, base64) are for updates over the air."""
+    """What to generate; `channel` and `public_key` (Ed25519, base64) are for updates, `native` builds the engine."""
 
     out: Path
     channel: str = ""
     public_key: str = ""
+    native: bool = False
     force: bool = False
 
 
@@ -78,14 +81,23 @@ def client_files(bundle: Bundle, request: ClientRequest) -> dict[str, bytes]:
     schema = schema_of(manifest)
     files = {MANIFEST: bundle.read(MANIFEST)} | {f.path: bundle.read(f.path) for f in asset_files(schema)}
     package = model_package(schema, files, is_dense(manifest, files))
-    return _static() | _naming(schema, request) | {f"packages/{schema.package}/{p}": data for p, data in package.items()}
+    own = {f"packages/{schema.package}/{path}": data for path, data in package.items()}
+    return _static() | _naming(schema, request) | own | (_libraries() if request.native else {})
+
+
+def _libraries() -> dict[str, bytes]:
+    """Return the engine for every platform that packages/edgekit_native/hook/build.dart looks for."""
+    return {f"packages/edgekit_native/native/{p}/{LIBRARIES[p].file}": build_library(p) for p in LIBRARIES}
 
 
 def is_dense(manifest: Manifest, files: Mapping[str, bytes]) -> bool:
     """Say whether the pure-Dart runtime takes the model and it is small enough to lie in the code."""
     wasm = [f for f in manifest.targets["wasm"].files if f.role in ("plan", "shard")]
-    steps = decode(files[next(f.path for f in wasm if f.role == "plan")]).steps
-    return {s.operator for s in steps} <= DENSE_OPERATORS and sum(f.bytes for f in wasm) <= MAX_EMBEDDED_BYTES
+    try:
+        plan = decode(files[next(f.path for f in wasm if f.role == "plan")])
+    except (StopIteration, ValueError, KeyError, struct.error):
+        raise InputError("plan.bin of the bundle is not one that this edgekit reads; export the bundle again") from None
+    return runs_in_dart(plan) and sum(f.bytes for f in wasm) <= MAX_EMBEDDED_BYTES
 
 
 def _template() -> dict[str, bytes]:

@@ -36,7 +36,7 @@ OUTPUTS = (OutputConfig("consumption", "kWh/100 km"), OutputConfig("range", "km"
 
 
 def dense_graph(low: np.ndarray, high: np.ndarray, units: Sequence[int], activation: str = "RELU") -> Graph:
-    """Return a float network of dense layers with weights by chance, centred on the ranges; the last has no activation."""
+    """Return a float network of dense layers with weights by chance, centred on the ranges."""
     random = np.random.default_rng(len(low))
     builder = GraphBuilder("dense")
 

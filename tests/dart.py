@@ -49,7 +49,11 @@ class Dart:
             names.flush()
             script, module = ROOT / "tests" / "dart_format.mjs", self.home / "dart_fmt" / "dart_fmt_node.js"
             done = subprocess.run(
-                [self.home / "node", script, module, names.name], capture_output=True, text=True, timeout=120, check=True
+                [self.home / "node", script, module, names.name],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=True,
             )
         return {found["file"]: found.get("formatted", found.get("error")) for found in json.loads(done.stdout)}
 
@@ -68,7 +72,11 @@ def find_dart() -> Dart:
 
 def package_config(workspace: Path, out: Path) -> Path:
     """Write the package_config.json that `pub get` would: the workspace's packages, and stubs for all others."""
-    folders = [p.parent for p in [*workspace.glob("packages/*/pubspec.yaml"), workspace / "app" / "pubspec.yaml"] if p.is_file()]
+    folders = [
+        p.parent
+        for p in [*workspace.glob("packages/*/pubspec.yaml"), workspace / "app" / "pubspec.yaml"]
+        if p.is_file()
+    ]
     packages = {package_name(folder): folder for folder in folders}
     for stub in STUBS.iterdir():
         packages.setdefault(stub.name, stub)
@@ -103,5 +111,3 @@ def for_vm(workspace: Path, out: Path) -> Path:
 
 def summary(done: subprocess.CompletedProcess[str]) -> str:
     return f"exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-
-

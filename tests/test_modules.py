@@ -29,7 +29,7 @@ ORDER = """
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
     targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
-    dart dart.names dart.layout dart.schema dart.package
+    dart dart.names dart.layout dart.schema dart.package native
     load quantize export verify report verdicts init inspect_model flutter
     cli.options cli.console cli
     cli.init cli.inspect cli.export cli.verify cli.serve cli.flutter

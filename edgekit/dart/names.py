@@ -12,14 +12,14 @@ KEYWORDS = frozenset(
     do double dynamic else enum export extends extension external factory false final finally for Function get hide if
     implements import in int interface is late library macro mixin new Never null num of on operator part required
     rethrow return sealed set show static super switch sync this throw true try type typedef var void when while with
-    yield""".split()
+    yield""".split()  # noqa: SIM905 (a paragraph of words)
 )
 #: What every object has.
 OBJECT = frozenset(("hashCode", "runtimeType", "toString", "noSuchMethod"))
 #: Types of dart:core and dart:typed_data that generated code uses, or that a reader would take for those.
 CORE_TYPES = frozenset(
     """Object String List Map Set Iterable Future Stream Duration DateTime Uri Enum Type Error Exception Record Symbol
-    Function Null Never BigInt Pattern RegExp Float32List Float64List Uint8List""".split()
+    Function Null Never BigInt Pattern RegExp Float32List Float64List Uint8List""".split()  # noqa: SIM905
 )
 MAX_LENGTH = 40
 

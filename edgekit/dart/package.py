@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from edgekit.dart.layout import Call, Either, Node, Pair, doc, literal, number, render, strings
 from edgekit.dart.schema import Field, Schema, elements, typical
 from edgekit.manifest import FileEntry
+from edgekit.plan import Plan, Step, operators
 
 #: Targets whose files are assets of the package.
 ASSET_TARGETS = ("tflite", "wasm")
@@ -17,8 +18,10 @@ ASSET_TARGETS = ("tflite", "wasm")
 DENSE_OPERATORS = frozenset(
     """quantize_f32_s8 quantize_f32_s16 dequantize_s8_f32 dequantize_s16_f32 requantize_s8_s8 requantize
     fully_connected_s8 fully_connected_s16 binary_f32 add_s8 mul_s8 lookup_s8 sigmoid_s16 softmax_s8 copy mean_s8 fill
-    strided_copy""".split()
+    strided_copy""".split()  # noqa: SIM905
 )
+#: A dense layer of many rows is a convolution of one tap, which the pure-Dart runtime takes too.
+_ONE_TAP = dict.fromkeys(("rows", "columns", "stride_y", "stride_x"), 1) | {"top": 0, "left": 0}
 MAX_EMBEDDED_BYTES = 512 * 1024
 
 
@@ -40,6 +43,19 @@ def model_package(schema: Schema, files: Mapping[str, bytes], embeds: bool) -> d
     package["pubspec.yaml"] = _pubspec(schema, files).encode()
     package["README.md"] = _readme(schema, embeds).encode()
     return package | {f"assets/bundle/{path}": data for path, data in files.items()}
+
+
+def runs_in_dart(plan: Plan) -> bool:
+    """Say whether the pure-Dart runtime has every operator of a plan."""
+    return all(step.operator in DENSE_OPERATORS or _is_one_tap(step) for step in plan.steps)
+
+
+def _is_one_tap(step: Step) -> bool:
+    if step.operator != "conv_2d_s8":
+        return False
+    fields = dict(zip((name for _, name in operators()[step.operator].fields), step.words, strict=True))
+    same = all(fields[f"out_{axis}"] == fields[axis] for axis in ("height", "width"))
+    return same and all(fields[name] == value for name, value in _ONE_TAP.items())
 
 
 def _header(schema: Schema) -> str:
@@ -141,9 +157,7 @@ def _input(schema: Schema) -> str:
 
 
 def _copy_with(schema: Schema) -> str:
-    parameters = Call(
-        f"{schema.input} copyWith({{", tuple(f"{f.type}? {f.member}" for f in schema.fields), "}) {"
-    )
+    parameters = Call(f"{schema.input} copyWith({{", tuple(f"{f.type}? {f.member}" for f in schema.fields), "}) {")
     members = tuple(Pair(f"{f.member}:", Either(f.member, "??", f"this.{f.member}")) for f in schema.fields)
     body = render(Call(f"return {schema.input}(", members, ")"), 4, ";")
     return f"  /// The same, with some values replaced.\n{render(parameters, 2)}\n{body}\n  }}\n"
@@ -283,9 +297,7 @@ def _embedded(schema: Schema, files: Mapping[str, bytes]) -> str:
 
 
 def _test(schema: Schema, embeds: bool) -> str:
-    imports = (
-        f"import 'package:{schema.package}/{schema.package}.dart';\nimport 'package:test/test.dart';\n\nvoid main() {{\n"
-    )
+    imports = f"import 'package:{schema.package}/{schema.package}.dart';\nimport 'package:test/test.dart';\n\n"
     tests = [
         "  test('has at least 32 golden rows', () {\n"
         "    expect(Golden.parse(goldenJson).length, greaterThanOrEqualTo(32));\n  });\n"
@@ -308,7 +320,7 @@ def _test(schema: Schema, embeds: bool) -> str:
             f"    expect(model.check(const {schema.input}.typical()), isEmpty);\n{line}\n"
             "    expect(answer.values.every((value) => value.isFinite), isTrue);\n  });\n"
         )
-    return imports + "\n".join(tests) + "}\n"
+    return imports + "void main() {\n" + "\n".join(tests) + "}\n"
 
 
 def _pubspec(schema: Schema, files: Mapping[str, bytes]) -> str:

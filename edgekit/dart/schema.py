@@ -18,7 +18,8 @@ INPUT_MEMBERS = ("values", "copyWith", "typical")
 OUTPUT_MEMBERS = ("values", "of")
 ENUM_MEMBERS = ("values", "index", "name", "label", "code")
 _DECLARED = re.compile(
-    r"^(?:(?:abstract|sealed|final|interface|base|mixin) )*(?:class|enum|typedef|extension(?: type)?) (\w+)", re.MULTILINE
+    r"^(?:(?:abstract|sealed|final|interface|base|mixin) )*(?:class|enum|typedef|extension(?: type)?) (\w+)",
+    re.MULTILINE,
 )
 
 
@@ -81,7 +82,9 @@ def elements(signature: Signature) -> int:
 def client_types() -> frozenset[str]:
     """Return the names of all types of the package edgekit_client, which every generated file sees."""
     root = asset("templates/flutter/packages/edgekit_client/lib")
-    return frozenset(name for file in sorted(Path(root).rglob("*.dart")) for name in _DECLARED.findall(file.read_text()))
+    return frozenset(
+        name for file in sorted(Path(root).rglob("*.dart")) for name in _DECLARED.findall(file.read_text())
+    )
 
 
 def _fields(manifest: Manifest, prefix: str, taken: frozenset[str]) -> tuple[Field, ...]:
@@ -93,7 +96,7 @@ def _fields(manifest: Manifest, prefix: str, taken: frozenset[str]) -> tuple[Fie
         return ()
     by_place = {offsets[f.input] + f.index: f for f in manifest.features}
     if sorted(by_place) != list(range(total)):
-        raise InputError("manifest.json does not have one feature for each number of the input; export the bundle again")
+        raise InputError("manifest.json has features for other places than its inputs have; export the bundle again")
     ordered = [by_place[place] for place in range(total)]
     types = set(taken) | {f"{prefix}{end}" for end in ("Model", "Input", "Output")}
     names = members((f.name for f in ordered), "feature", INPUT_MEMBERS)
@@ -137,4 +140,3 @@ def typical(field: Field) -> float:
     if field.type == "int":
         return float(min(max(round(feature.mean), math.ceil(low)), math.floor(high)))
     return min(max(float(f"{feature.mean:.4g}"), low), high)
-

@@ -28,17 +28,17 @@ final class DenseRuntime implements EdgeRuntime {
     final parsed = Plan.parse(plan);
     for (final step in parsed.steps) {
       final operator = _operators[step.code];
-      if (operator == null) {
+      if (operator != null && operator.fields != step.length) {
+        throw const EdgekitException(
+          EdgekitErrorCode.format,
+          'plan.bin has a step of another length; export the bundle again',
+        );
+      }
+      if (operator == null || (step.code == 16 && !_isOneTap(step))) {
         throw EdgekitException(
           EdgekitErrorCode.runtime,
           'the Dart runtime has no operator ${step.code}, it runs dense models '
           'only; use the native engine, LiteRT or the web',
-        );
-      }
-      if (operator.fields != step.length) {
-        throw const EdgekitException(
-          EdgekitErrorCode.format,
-          'plan.bin has a step of another length; export the bundle again',
         );
       }
     }
@@ -165,6 +165,7 @@ const _operators = <int, _Operator>{
   13: _Operator(7, _sigmoidS16, {0: 2, 1: 2, 2: 2}),
   14: _Operator(5, _softmaxS8, {0: 1, 1: 1, 2: 4}),
   15: _Operator(6, _copy, {0: 1, 1: 1}),
+  16: _Operator(25, _oneTap, {0: 1, 1: 1, 2: 1, 3: 4, 4: 4}),
   19: _Operator(7, _meanS8, {0: 1, 1: 1}),
   20: _Operator(4, _fill),
   21: _Operator(20, _stridedCopy),
@@ -244,10 +245,6 @@ void _requantize(PlanStep s, DenseRuntime on) {
   );
 }
 
-/// What the packer of plan version 1 adds to every value, and takes from the
-/// bias, so that no value is negative.
-const _valueOffset = 128;
-
 void _fullyConnectedS8(PlanStep s, DenseRuntime on) => fullyConnectedS8(
   on._region(s.value(0)).s8,
   on._at(s.value(0), 1),
@@ -263,10 +260,36 @@ void _fullyConnectedS8(PlanStep s, DenseRuntime on) => fullyConnectedS8(
   s.integer(7),
   s.integer(8),
   s.integer(9),
-  _valueOffset,
   s.number(10),
   s.number(11),
 );
+
+/// Many rows of a dense layer are a convolution of one tap.
+void _oneTap(PlanStep s, DenseRuntime on) => fullyConnectedS8(
+  on._region(s.value(0)).s8,
+  on._at(s.value(0), 1),
+  on._arena.s8,
+  s.value(1),
+  on._region(s.value(2)).s8,
+  on._at(s.value(2), 1),
+  on._region(s.value(3)).s32,
+  on._at(s.value(3), 4),
+  on._region(s.value(4)).f32,
+  on._at(s.value(4), 4),
+  s.integer(6) * s.integer(10) * s.integer(11),
+  s.integer(9),
+  s.integer(20),
+  s.integer(22),
+  s.number(23),
+  s.number(24),
+);
+
+/// Height and width as they are, a window of one, steps of one, no padding.
+bool _isOneTap(PlanStep s) =>
+    s.integer(7) == s.integer(10) &&
+    s.integer(8) == s.integer(11) &&
+    [12, 13, 14, 15].every((field) => s.integer(field) == 1) &&
+    [18, 19].every((field) => s.integer(field) == 0);
 
 void _fullyConnectedS16(PlanStep s, DenseRuntime on) => fullyConnectedS16(
   on._region(s.value(0)).s16,

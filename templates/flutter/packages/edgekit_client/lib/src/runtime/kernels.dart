@@ -191,8 +191,8 @@ void requantize(
   }
 }
 
-/// Weights in blocks of 8 units: [units / 8][inputs / 2][8][2], inputs padded
-/// to a multiple of 4.
+/// Weights in blocks of 8 units: [units / 8][inputs / 4][8][4], inputs padded
+/// to a multiple of 4. The bias has taken the input's zero point in.
 void fullyConnectedS8(
   Int8List x,
   int xAt,
@@ -208,7 +208,6 @@ void fullyConnectedS8(
   int inputs,
   int units,
   int zero,
-  int offset,
   double low,
   double high,
 ) {
@@ -217,13 +216,14 @@ void fullyConnectedS8(
     final int from = xAt + row * inputs;
     for (int u = 0; u < units; u++) {
       final int block = floorDivide(u, 8);
-      final int first = wAt + block * blockBytes + (u - block * 8) * 2;
+      int at = wAt + block * blockBytes + (u - block * 8) * 4;
       int sum = bias[biasAt + u];
-      int at = first;
-      for (int i = 0; i < inputs; i += 2) {
-        sum += (x[from + i] + offset) * w[at];
-        if (i + 1 < inputs) sum += (x[from + i + 1] + offset) * w[at + 1];
-        at += 16;
+      for (int i = 0; i < inputs; i += 4) {
+        final int end = inputs - i < 4 ? inputs - i : 4;
+        for (int k = 0; k < end; k++) {
+          sum += x[from + i + k] * w[at + k];
+        }
+        at += 32;
       }
       final double v = fround(fround(sum.toDouble()) * scale[scaleAt + u]);
       y[yAt + row * units + u] = roundEven(clampFloat(v, low, high)) + zero;

@@ -39,7 +39,7 @@ final class Plan {
   );
 
   static const magic = 0x31504B45;
-  static const abiVersion = 1;
+  static const abiVersion = 2;
   static const headerWords = 8;
 
   final int arenaBytes;
