@@ -13,7 +13,7 @@ import struct
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgekit.assets import asset
 from edgekit.dart.layout import Pair, literal, render
@@ -166,7 +166,8 @@ def _record(out: Path) -> dict[str, str]:
         assert isinstance(plain, dict)
     except (OSError, ValueError, AssertionError):
         raise InputError(f"{out} exists and is not a client of edgekit; choose another --out or remove it") from None
-    return {str(path): str(digest) for path, digest in plain.items() if ".." not in str(path).split("/")}
+    inside = [path for path in plain if not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts]
+    return {path: str(plain[path]) for path in inside}
 
 
 def _refuse_changed(out: Path, before: Mapping[str, str]) -> None:

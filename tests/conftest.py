@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import flutter_models
 import pytest
+from dart import Dart, find_dart
 
 from edgekit.config import read_config
 from edgekit.errors import NotAvailable
@@ -70,3 +72,21 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture(scope="session")
 def bundle(exported: Exported) -> Bundle:
     return exported.bundle
+
+
+@pytest.fixture(scope="session")
+def dart() -> Dart:
+    """A Dart VM, type checker and formatter; where they cannot be had, what needs them is skipped and says so."""
+    return find_dart()
+
+
+@pytest.fixture(scope="session")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A network of 20 features with tanh."""
+    return flutter_models.twenty(tmp_path_factory.mktemp("twenty") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A network whose features, labels and results have names that no language wants."""
+    return flutter_models.nasty(tmp_path_factory.mktemp("nasty") / "bundle")

@@ -21,7 +21,8 @@ CORE_TYPES = frozenset(
     """Object String List Map Set Iterable Future Stream Duration DateTime Uri Enum Type Error Exception Record Symbol
     Function Null Never BigInt Pattern RegExp Float32List Float64List Uint8List""".split()  # noqa: SIM905
 )
-MAX_LENGTH = 40
+#: Two names and what is around them fit a line of 80.
+MAX_LENGTH = 32
 
 _LETTERS: Mapping[str, str] = {
     "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o",

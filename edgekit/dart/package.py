@@ -173,9 +173,9 @@ def _enum(field: Field) -> str:
         )
     ]
     text += "\n".join(rows)
-    constructor = f"const {field.type}(this.label, this.code);"
+    constructor = Call(f"const {field.type}(", ("this.label", "this.code"), ");")
     return (
-        f"{text}\n\n  {constructor}\n\n"
+        f"{text}\n\n{render(constructor, 2)}\n\n"
         "  /// The label in the training data.\n  final String label;\n\n"
         "  /// The number that the model sees.\n  final int code;\n}\n\n"
     )

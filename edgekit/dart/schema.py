@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from edgekit.assets import asset
-from edgekit.dart.names import CORE_TYPES, file_name, member_name, members, type_name, unique
+from edgekit.dart.names import CORE_TYPES, MAX_LENGTH, file_name, member_name, members, type_name, unique
 from edgekit.errors import InputError
 from edgekit.manifest import Feature, Manifest, Signature
 
@@ -67,7 +67,7 @@ def schema_of(manifest: Manifest) -> Schema:
     """Choose every name."""
     stem = re.sub(r"_model\Z", "", file_name(manifest.name, "edge")) or "edge"
     taken = client_types() | CORE_TYPES
-    prefix = type_name(re.sub(r"(?i)[_.\-\s]*model\Z", "", manifest.name), "Edge")[:30]
+    prefix = type_name(re.sub(r"(?i)[_.\-\s]*model\Z", "", manifest.name), "Edge")[:24]
     while {f"{prefix}{end}" for end in ("Model", "Input", "Output")} & taken:
         prefix += "X"
     return Schema(manifest, f"{stem}_model", prefix, _fields(manifest, prefix, taken), _results(manifest))
@@ -103,7 +103,8 @@ def _fields(manifest: Manifest, prefix: str, taken: frozenset[str]) -> tuple[Fie
     fields = []
     for place, (feature, member) in enumerate(zip(ordered, names, strict=True)):
         if feature.kind == "category" and feature.categories:
-            enum = unique(f"{prefix}{type_name(feature.name, f'Feature{place + 1}')}", types)
+            spelled = f"{prefix}{type_name(feature.name, f'Feature{place + 1}')}"
+            enum = unique(spelled[:MAX_LENGTH], types)
             types.add(enum)
             labels = tuple(members(feature.categories, "label", ENUM_MEMBERS))
             fields.append(Field(feature, member, enum, labels, first_code(feature), place))

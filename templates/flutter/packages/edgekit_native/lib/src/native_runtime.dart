@@ -67,34 +67,33 @@ final class NativeOpener implements RuntimeOpener {
 
   @override
   Future<EdgeRuntime> open(Manifest manifest, BundleFiles files) async {
-    final engine = _find();
     final (:plan, :weights) = await readPlanFiles(manifest, files);
-    return NativeRuntime._(engine, Plan.parse(plan), plan, weights);
+    return NativeRuntime(plan, weights, library: library);
   }
-
-  _Engine _find() {
-    final path = library;
-    final names = path == null ? _names : [path];
-    for (final name in names) {
-      try {
-        return _Engine(DynamicLibrary.open(name));
-      } on ArgumentError {
-        continue; // not there, or not an engine: try the next
-      }
-    }
-    throw EdgekitException(
-      EdgekitErrorCode.runtime,
-      'there is no engine at ${names.join(' or ')}; generate the client with '
-      '--native',
-    );
-  }
-
-  static List<String> get _names => switch (Platform.operatingSystem) {
-    'windows' => const ['edgekit.dll'],
-    'macos' || 'ios' => const ['edgekit.framework/edgekit', 'libedgekit.dylib'],
-    _ => const ['libedgekit.so'],
-  };
 }
+
+/// Opens the library at [path], or where apps have it.
+_Engine _find(String? path) {
+  final names = path == null ? _names : [path];
+  for (final name in names) {
+    try {
+      return _Engine(DynamicLibrary.open(name));
+    } on ArgumentError {
+      continue; // not there, or not an engine: try the next
+    }
+  }
+  throw EdgekitException(
+    EdgekitErrorCode.runtime,
+    'there is no engine at ${names.join(' or ')}; generate the client with '
+    '--native',
+  );
+}
+
+List<String> get _names => switch (Platform.operatingSystem) {
+  'windows' => const ['edgekit.dll'],
+  'macos' || 'ios' => const ['edgekit.framework/edgekit', 'libedgekit.dylib'],
+  _ => const ['libedgekit.so'],
+};
 
 /// A model in the native engine, equal to the int8 model bit for bit.
 final class NativeRuntime implements EdgeRuntime {
@@ -131,6 +130,10 @@ final class NativeRuntime implements EdgeRuntime {
       );
     }
   }
+
+  /// Make it from the bytes of plan.bin and of the joined shards.
+  factory NativeRuntime(Uint8List plan, Uint8List weights, {String? library}) =>
+      NativeRuntime._(_find(library), Plan.parse(plan), plan, weights);
 
   final _Engine _engine;
   final Plan _plan;

@@ -149,6 +149,7 @@ final class _Operator {
   }
 }
 
+// <operators> (tests/dart_to_js.py of edgekit reads from here on)
 const _operators = <int, _Operator>{
   1: _Operator(5, _quantizeS8, {0: 4, 1: 1}),
   2: _Operator(5, _quantizeS16, {0: 4, 1: 2}),
@@ -222,14 +223,13 @@ void _requantizeS8S8(PlanStep s, DenseRuntime on) => requantizeS8S8(
   s.integer(5),
 );
 
-List<int> _elements(Region region, int width) => switch (width) {
-  1 => region.s8,
-  2 => region.s16,
-  _ => region.s32,
-};
+List<int> _elements(Region region, int width) {
+  return width == 1 ? region.s8 : (width == 2 ? region.s16 : region.s32);
+}
 
 void _requantize(PlanStep s, DenseRuntime on) {
-  final from = s.integer(3), to = s.integer(4);
+  final int from = s.integer(3);
+  final int to = s.integer(4);
   requantize(
     _elements(on._region(s.value(0)), from),
     on._at(s.value(0), from),
@@ -344,9 +344,9 @@ void _addS8(PlanStep s, DenseRuntime on) => addS8(
 );
 
 int _powerOfTwo(int exponent) {
-  var power = 1;
-  for (var i = 0; i < exponent; i++) {
-    power *= 2;
+  int power = 1;
+  for (int i = 0; i < exponent; i++) {
+    power = power * 2;
   }
   return power;
 }
@@ -427,7 +427,7 @@ void _meanS8(PlanStep s, DenseRuntime on) => meanS8(
 );
 
 void _fill(PlanStep s, DenseRuntime on) {
-  final width = s.integer(2);
+  final int width = s.integer(2);
   fillValue(
     _elements(on._arena, width),
     s.value(0) ~/ width,
@@ -437,17 +437,23 @@ void _fill(PlanStep s, DenseRuntime on) {
 }
 
 void _stridedCopy(PlanStep s, DenseRuntime on) {
-  final width = s.integer(2);
-  List<int> five(int first) => [
-    for (var i = first; i < first + 5; i++) s.integer(i),
-  ];
+  final int width = s.integer(2);
   stridedCopy(
     _elements(on._region(s.value(0)), width),
     on._at(s.value(0), width) + s.integer(3),
     _elements(on._arena, width),
     s.value(1) ~/ width + s.integer(4),
-    five(5),
-    five(10),
-    five(15),
+    _five(s, 5),
+    _five(s, 10),
+    _five(s, 15),
   );
 }
+
+List<int> _five(PlanStep s, int first) => [
+  s.integer(first),
+  s.integer(first + 1),
+  s.integer(first + 2),
+  s.integer(first + 3),
+  s.integer(first + 4),
+];
+// </operators>
