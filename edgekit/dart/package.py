@@ -364,8 +364,10 @@ print({shown});
 
 
 def asset_files(schema: Schema) -> list[FileEntry]:
-    """Return the bundle's files that become assets of the package."""
+    """Return the bundle's files that become assets of the package: TF.js itself is left to hosted versions."""
     targets = schema.manifest.targets
-    entries = {f.path: f for name in ASSET_TARGETS if name in targets for f in targets[name].files}
+    entries = {
+        f.path: f for name, t in targets.items() for f in t.files if name in ASSET_TARGETS or f.role == "runtime"
+    }
     entries[schema.manifest.golden.path] = schema.manifest.golden
     return [entries[path] for path in sorted(entries)]
