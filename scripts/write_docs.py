@@ -46,6 +46,7 @@ EXAMPLES: Mapping[str, str] = {
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
+    "flutter": "edgekit flutter bundle/ --out client/",
 }
 
 #: What a key of edgekit.toml means, where its line in edgekit/config.py has no comment.

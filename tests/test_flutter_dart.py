@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,7 +205,7 @@ def test_whatever_names_there_are(dart: Dart, tmp_path: Path) -> None:
 def test_the_shortest_use_is_three_lines(dart: Dart, clients: Path, bundle: Bundle, tmp_path: Path) -> None:
     """Those of docs/flutter.md, in the generated package of the health example."""
     page = (Path(__file__).parent.parent / "docs" / "flutter.md").read_text(encoding="utf-8")
-    block = page.split("```dart three lines\n")[1].split("```")[0]
+    block = page.split("```dart\n")[1].split("```")[0]
     *imports, first, second, third = block.strip().splitlines()
     assert all(line.startswith("import ") or not line for line in imports)
     program = tmp_path / "short.dart"
@@ -211,3 +214,28 @@ def test_the_shortest_use_is_three_lines(dart: Dart, clients: Path, bundle: Bund
     assert done.returncode == 0, summary(done)
     value, unit = done.stdout.split()
     assert unit == bundle.manifest.results[0].unit and 0 < float(value) < 400
+
+
+def test_a_signature_by_openssl_as_documented(dart: Dart, tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "flutter.md").read_text(encoding="utf-8")
+    (block,) = [text for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "openssl" in text]
+    script = block.replace("BUNDLE_ID", "a" * 64)
+    done = subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    key, signature = done.stdout.split()
+    program = tmp_path / "verify.dart"
+    program.write_text(
+        "import 'dart:convert'; import 'package:edgekit_client/edgekit_client.dart';"
+        "void main(List<String> a) { final r = Release(id: 'a' * 64, path: 'x', signature: base64Decode(a[1]));"
+        "checkSignature('health_monitoring', r, base64Decode(a[0])); print('good'); }"
+    )
+    config = package_config(TEMPLATE, tmp_path / "packages.json")
+    assert dart.run(program, config, key, signature).stdout == "good\n"
+    other = base64.b64encode(bytes(32)).decode()
+    assert "signed by somebody else" in dart.run(program, config, other, signature).stderr
+
+
+def test_the_app_without_widgets(dart: Dart, clients: Path, tmp_path: Path) -> None:
+    """The state of the demo app, and what its benchmark writes, with the model of the health example."""
+    program = tmp_path / "controller_test.dart"
+    shutil.copy(Path(__file__).parent / "dart_programs" / "controller_test.dart", program)
+    assert run_tests(dart, clients, [program], tmp_path) == "5 of 5 passed"
