@@ -37,7 +37,8 @@ class Dart:
         """Return what the type checker says of files that one program may import together; "" for nothing."""
         with tempfile.TemporaryDirectory() as folder:
             program = Path(folder) / "all.dart"
-            imports = [f"import '{file.resolve().as_uri()}' as f{i};" for i, file in enumerate(files)]
+            whole = [file for file in files if not file.read_text(encoding="utf-8").startswith("part of ")]
+            imports = [f"import '{file.resolve().as_uri()}' as f{i};" for i, file in enumerate(whole)]
             program.write_text("\n".join([*imports, "void main() {}"]))
             done = self.run(program, config, timeout=120)
         return "" if done.returncode == 0 else done.stderr + done.stdout

@@ -87,12 +87,12 @@ def translate(text: str) -> str:
 
 def javascript() -> str:
     """Return a module with `run({plan, weights, rows})`."""
-    operators = section("dense_runtime.dart", "operators")
+    operators = section("dense_operators.dart", "operators")
     table, functions = operators[: operators.index("};")], operators[operators.index("};") + 2 :]
     rows = re.findall(r"^  (\d+): _Operator\(\d+, (\w+)", table, re.MULTILINE)
     assert len(rows) > 15
     names = ", ".join(f"{code}: {name}" for code, name in rows)
-    kernels = translate(section("kernels.dart", "kernels"))
+    kernels = translate(section("numbers.dart", "numbers")) + translate(section("kernels.dart", "kernels"))
     return f"{kernels}\n{translate(functions)}\nconst OPERATORS = {{{names}}};\n{HARNESS}"
 
 

@@ -202,6 +202,26 @@ def test_whatever_names_there_are(dart: Dart, tmp_path: Path) -> None:
     assert dart.problems(files, package_config(TEMPLATE, tmp_path / "packages.json")) == ""
 
 
+@pytest.mark.parametrize("embeds", [True, False])
+def test_numbers_without_names(dart: Dart, tmp_path: Path, embeds: bool) -> None:
+    """An image, say: the input and the answer are flat lists; without a plan for Dart, `load` wants a host."""
+    manifest = seal(replace(_EMPTY, inputs=(Signature("x", (1, 9, 9)),), outputs=(Signature("y", (1, 5)),)))
+    schema = schema_of(manifest)
+    files = {"manifest.json": b"{}", "golden.json": b"{}", "wasm/plan.bin": b"abc"}
+    for path, data in model_package(schema, files, embeds).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    use = tmp_path / "lib" / "use.dart"
+    host = "" if embeds else "const EmbeddedHost()"
+    use.write_text(
+        f"import 'dart:typed_data'; import 'm_model.dart'; Future<Float32List> use(Float32List x) async {{"
+        f" final m = await {schema.model}.load({host}); return (await m.predict({schema.input}(x))).values; }}"
+    )
+    sources = sorted((tmp_path / "lib").rglob("*.dart"))
+    assert dart.unformatted([file for file in sources if file != use]) == {}
+    assert dart.problems(sources, package_config(TEMPLATE, tmp_path / "packages.json")) == ""
+
+
 def test_the_shortest_use_is_three_lines(dart: Dart, clients: Path, bundle: Bundle, tmp_path: Path) -> None:
     """Those of docs/flutter.md, in the generated package of the health example."""
     page = (Path(__file__).parent.parent / "docs" / "flutter.md").read_text(encoding="utf-8")

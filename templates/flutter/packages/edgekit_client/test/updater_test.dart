@@ -121,6 +121,26 @@ void main() {
     expect((await BundleStore(storage, 'fake').state()).refused, [next.id]);
   });
 
+  test('a version that ends the app two times is left', () async {
+    transport.publish(next);
+    await updater().update(config);
+    final store = BundleStore(storage, 'fake');
+    // As if the app had ended while it was open for the first time, and again.
+    for (final attempts in [1, 2]) {
+      final state =
+          jsonDecode(utf8.decode(storage.files['fake/state.json']!))
+              as Map<String, Object?>;
+      final ended = {...state, 'opening': next.id, 'attempts': attempts};
+      await storage.write('fake/state.json', utf8.encode(jsonEncode(ended)));
+      expect(await store.endsTheApp(next.id), attempts == 2);
+      if (attempts == 1) expect(await running(), '1.1.0');
+    }
+    expect((await store.state()).attempts, 2);
+    expect(await running(), '1.0.0');
+    expect((await store.state()).refused, [next.id]);
+    expect(await store.endsTheApp(next.id), isFalse);
+  });
+
   test('an app on whose device nothing runs says why', () async {
     expect(
       () => updater(opener: const FakeOpener(fails: true)).load(),

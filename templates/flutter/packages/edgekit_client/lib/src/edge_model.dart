@@ -65,6 +65,8 @@ final class EdgeModel {
       } on EdgekitException catch (error) {
         if (error.code == EdgekitErrorCode.selfTest) code = error.code;
         refusals.add('${opener.name}: ${error.message}');
+      } on Object catch (error) {
+        refusals.add('${opener.name}: $error'); // a plug-in's, a RangeError
       }
     }
     throw EdgekitException(

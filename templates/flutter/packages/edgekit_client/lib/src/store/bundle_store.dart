@@ -13,6 +13,8 @@ final class StoreState {
     this.refused = const [],
     this.etag,
     this.installId,
+    this.opening,
+    this.attempts = 0,
   });
 
   factory StoreState._fromJson(Map<String, Object?> plain) => StoreState(
@@ -21,6 +23,8 @@ final class StoreState {
     refused: [...(plain['refused'] as List<Object?>? ?? const []).cast()],
     etag: plain['etag'] as String?,
     installId: plain['install_id'] as String?,
+    opening: plain['opening'] as String?,
+    attempts: plain['attempts'] as int? ?? 0,
   );
 
   /// The id of the version to open; null for the one in the app itself.
@@ -38,12 +42,43 @@ final class StoreState {
   /// A random number of this installation, for gradual roll-outs.
   final String? installId;
 
+  /// The id of a version that is being opened, and how often that was begun:
+  /// what ends the whole app leaves this behind.
+  final String? opening;
+  final int attempts;
+
+  /// The same, with another ETag.
+  StoreState withEtag(String? etag) => _copy(etag: () => etag);
+
+  /// The same, of an installation with this number.
+  StoreState withInstallId(String id) => _copy(installId: id);
+
+  StoreState _copy({
+    String? Function()? current,
+    String? Function()? previous,
+    List<String>? refused,
+    String? Function()? etag,
+    String? installId,
+    String? opening,
+    int attempts = 0,
+  }) => StoreState(
+    current: current == null ? this.current : current(),
+    previous: previous == null ? this.previous : previous(),
+    refused: refused ?? this.refused,
+    etag: etag == null ? this.etag : etag(),
+    installId: installId ?? this.installId,
+    opening: opening,
+    attempts: attempts,
+  );
+
   Map<String, Object?> _toJson() => {
     'current': current,
     'previous': previous,
     'refused': refused,
     'etag': etag,
     'install_id': installId,
+    if (opening != null) 'opening': opening,
+    if (opening != null) 'attempts': attempts,
   };
 }
 
@@ -114,15 +149,7 @@ final class BundleStore {
   Future<void> activate(String id) async {
     final old = await state();
     if (old.current == id) return;
-    await write(
-      StoreState(
-        current: id,
-        previous: old.current,
-        refused: old.refused,
-        etag: old.etag,
-        installId: old.installId,
-      ),
-    );
+    await write(old._copy(current: () => id, previous: () => old.current));
     await prune();
   }
 
@@ -131,11 +158,10 @@ final class BundleStore {
     final old = await state();
     final bad = old.current;
     await write(
-      StoreState(
-        current: old.previous,
+      old._copy(
+        current: () => old.previous,
+        previous: () => null,
         refused: [...old.refused, if (bad != null) bad],
-        etag: old.etag,
-        installId: old.installId,
       ),
     );
     await prune();
@@ -145,15 +171,32 @@ final class BundleStore {
   Future<void> refuse(String id) async {
     final old = await state();
     if (old.refused.contains(id)) return;
-    await write(
-      StoreState(
-        current: old.current,
-        previous: old.previous,
-        refused: [...old.refused, id],
-        etag: old.etag,
-        installId: old.installId,
-      ),
-    );
+    await write(old._copy(refused: [...old.refused, id]));
+  }
+
+  /// Leave every stored version for the one in the app.
+  Future<void> clear() async {
+    final old = await state();
+    await write(old._copy(current: () => null, previous: () => null));
+    await prune();
+  }
+
+  /// Open a version by [open]; what ends the app meanwhile is counted.
+  Future<T> guarded<T>(String id, Future<T> Function() open) async {
+    final old = await state();
+    final attempts = old.opening == id ? old.attempts + 1 : 1;
+    await write(old._copy(opening: id, attempts: attempts));
+    try {
+      return await open();
+    } finally {
+      await write((await state())._copy());
+    }
+  }
+
+  /// Whether opening a version ended the app two times in a row.
+  Future<bool> endsTheApp(String id) async {
+    final known = await state();
+    return known.opening == id && known.attempts >= 2;
   }
 
   /// Remove what neither the current nor the previous version needs.

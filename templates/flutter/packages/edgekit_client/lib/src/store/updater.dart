@@ -82,8 +82,12 @@ final class Updater {
     while (true) {
       final id = (await store.state()).current;
       if (id == null) return EdgeModel.open(spec, seed, runtimes);
+      if (await store.endsTheApp(id)) {
+        await store.rollBack();
+        continue;
+      }
       try {
-        return await EdgeModel.open(spec, await _filesOf(id), runtimes);
+        return await _open(id);
       } on EdgekitException {
         await store.rollBack();
       }
@@ -119,12 +123,13 @@ final class Updater {
       return UpToDate(version);
     }
     if (release.id == spec.bundleId) {
-      await store.write(
-        StoreState(refused: state.refused, installId: await installId()),
-      );
-      await store.prune();
+      await store.clear();
       await _remember(answer.etag);
       return Updated(spec.version, 0);
+    }
+    if (await store.endsTheApp(release.id)) {
+      await store.refuse(release.id);
+      return UpToDate(version);
     }
     try {
       final key = config.publicKey;
@@ -153,17 +158,14 @@ final class Updater {
       for (var i = 0; i < 16; i++)
         random.nextInt(256).toRadixString(16).padLeft(2, '0'),
     ].join();
-    await store.write(
-      StoreState(
-        current: state.current,
-        previous: state.previous,
-        refused: state.refused,
-        etag: state.etag,
-        installId: made,
-      ),
-    );
+    await store.write(state.withInstallId(made));
     return made;
   }
+
+  Future<EdgeModel> _open(String id) => store.guarded(
+    id,
+    () async => EdgeModel.open(spec, await _filesOf(id), runtimes),
+  );
 
   Future<BundleFiles> _filesOf(String id) async {
     final bundle = await store.open(id);
@@ -195,8 +197,7 @@ final class Updater {
     } else {
       await store.addLink(manifest, folder);
     }
-    final files = await _filesOf(manifest.id);
-    final model = await EdgeModel.open(spec, files, runtimes);
+    final model = await _open(manifest.id);
     await model.close();
     cancel?.check();
     await store.activate(manifest.id);
@@ -281,18 +282,8 @@ final class Updater {
     return bundle?.manifest.version ?? spec.version;
   }
 
-  Future<void> _remember(String? etag) async {
-    final state = await store.state();
-    await store.write(
-      StoreState(
-        current: state.current,
-        previous: state.previous,
-        refused: state.refused,
-        etag: etag,
-        installId: state.installId,
-      ),
-    );
-  }
+  Future<void> _remember(String? etag) async =>
+      store.write((await store.state()).withEtag(etag));
 
   /// Whether another attempt with the same version would end the same way.
   static bool _isFinal(EdgekitErrorCode code) => switch (code) {
