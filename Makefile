@@ -3,9 +3,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint js pytest wasm clean
+.PHONY: setup demo test lint js pytest arm wasm clean
 setup: $(VENV)/.ready
-$(VENV)/.ready: pyproject.toml scripts/setup.sh
+$(VENV)/.ready: pyproject.toml scripts/setup.sh scripts/setup_arm.sh
 	VENV=$(VENV) sh scripts/setup.sh
 
 demo: setup
@@ -18,6 +18,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python wasm/build.py --check
+	$(BIN)/python wasm/build_js.py --check
 
 js: setup
 	node --test tests/js/
@@ -25,8 +26,13 @@ js: setup
 pytest: setup
 	$(BIN)/pytest
 
+arm: setup
+	sh scripts/setup_arm.sh
+	$(BIN)/pytest tests/test_arm.py
+
 wasm: setup
 	$(BIN)/python wasm/build.py
+	$(BIN)/python wasm/build_js.py
 
 clean:
 	rm -rf $(VENV) build dist examples/*/out

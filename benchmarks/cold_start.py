@@ -21,7 +21,7 @@ from brotli_server import FLAGS, serving
 from contenders import bundles
 from judge import difference
 from npm_packages import litert_files
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from session import answer, open_browser, open_page
 
 from edgekit import golden
@@ -31,16 +31,16 @@ from edgekit.store import MANIFEST, Bundle
 
 PAGES = Path(__file__).parent / "pages"
 _TIMEOUT_SECONDS = 180
-_ENGINE = "simd"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A runtime with the page that uses it; `files` are URL paths, in the order in which they are needed."""
+    """A runtime with the page that uses it; `files` are URL paths, the hinted ones first and in the order of need."""
 
     name: str
     target: str
     files: Mapping[str, bytes]
+    hinted: int
 
 
 @dataclass(frozen=True)
@@ -52,41 +52,61 @@ class Line:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that came: bytes over the line, and the ms since navigation at which it was asked for and was there."""
+
+    path: str
+    bytes: int
+    asked: float
+    came: float
+
+
+@dataclass(frozen=True)
 class Result:
-    """What was measured of a stack; bytes as they came over the line, without headers."""
+    """What was measured of a stack; bytes as they came over the line, without headers.
+
+    `waterfall` is that of the first visit.
+    """
 
     stack: str
     bytes: int
     files: int
     milliseconds: tuple[float, ...]
     answer: str
+    waterfall: tuple[File, ...]
 
 
-def stacks(bundle: Bundle, folder: Path) -> list[Stack]:
-    """Return the stacks that the bundle has targets for."""
+def stacks(bundle: Bundle, folder: Path, build: str) -> list[Stack]:
+    """Return the stacks that the bundle has targets for; `build` is the engine that this browser takes."""
     targets = bundle.manifest.targets
-    found = [Stack("edgekit", "wasm", _edgekit(bundle))]
+    found = [edgekit_stack(bundle, build)]
     litert = {path: file.read_bytes() for path, file in litert_files(folder).items() if "compat" not in path}
     model = next(f.path for f in targets["tflite"].files if f.role == "model")
-    found.append(Stack("LiteRT.js", "tflite", litert | {f"/bundle/{model}": bundle.read(model)}))
+    found.append(_stack("LiteRT.js", "tflite", litert | {f"/bundle/{model}": bundle.read(model)}))
     if "tfjs" in targets:
         paths = [f.path for role in ("script", "model", "weights") for f in targets["tfjs"].files if f.role == role]
-        found.append(Stack("TF.js", "tfjs", {f"/bundle/{path}": bundle.read(path) for path in paths}))
+        found.append(_stack("TF.js", "tfjs", {f"/bundle/{path}": bundle.read(path) for path in paths}))
     return found
 
 
-def _edgekit(bundle: Bundle) -> dict[str, bytes]:
-    entries = [f for f in bundle.manifest.targets["wasm"].files if f.build in (None, _ENGINE)]
-    order = {role: place for place, role in enumerate(("runtime", "plan", "engine", "shard"))}
-    paths = [f.path for f in sorted(entries, key=lambda f: order.get(f.role, len(order)))]
-    first = [path for path in paths if path.startswith("runtime/")]
-    rest = [path for path in paths if not path.startswith("runtime/")]
-    return {f"/bundle/{path}": bundle.read(path) for path in [*first, MANIFEST, *rest]}
+def _stack(name: str, target: str, files: Mapping[str, bytes]) -> Stack:
+    return Stack(name, target, files, len(files))
+
+
+def edgekit_stack(bundle: Bundle, build: str | None) -> Stack:
+    """Return edgekit's own stack, with a hint for one build of the engine or for none."""
+    files = bundle.manifest.targets["wasm"].files
+    engine = [f.path for f in files if f.role == "engine" and f.build == build]
+    first = [*engine, "runtime/edgekit.js", MANIFEST]
+    first += [f.path for role in ("plan", "shard") for f in files if f.role == role]
+    rest = [f.path for f in files if f.path not in first]
+    contents = {f"/bundle/{path}": bundle.read(path) for path in [*first, *rest]}
+    return Stack("edgekit", "wasm", contents, len(first))
 
 
 def hints(stack: Stack) -> str:
     """Return the tags that let the browser fetch everything at once; every stack gets them."""
-    return "\n".join(_hint(path) for path in [*stack.files, "/finish.js"])
+    return "\n".join(_hint(path) for path in [*[*stack.files][: stack.hinted], "/finish.js"])
 
 
 def _hint(path: str) -> str:
@@ -111,14 +131,19 @@ def site(stack: Stack, bundle: Bundle, row: golden.Rows, hinted: bool) -> dict[s
     return {"/": page.encode(), **{path: file.read_bytes() for path, file in scripts.items()}, **stack.files}
 
 
+def imitate(page: Page, line: Line) -> None:
+    """Let a page have that line from now on."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    speed = line.mbit * 1e6 / 8
+    limits = {"latency": line.rtt, "downloadThroughput": speed, "uploadThroughput": speed}
+    session.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+
+
 def visit(browser: Browser, url: str, line: Line) -> dict[str, Any]:
     """Open the page with an empty cache and return what it says."""
     with open_page(browser) as page:
-        session = page.context.new_cdp_session(page)
-        session.send("Network.enable")
-        speed = line.mbit * 1e6 / 8
-        limits = {"latency": line.rtt, "downloadThroughput": speed, "uploadThroughput": speed}
-        session.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+        imitate(page, line)
         page.goto(url, wait_until="commit", timeout=_TIMEOUT_SECONDS * 1000)
         result: dict[str, Any] = answer(page, _TIMEOUT_SECONDS)
         return result
@@ -131,7 +156,9 @@ def measure(bundle: Bundle, line: Line, repeat: int, hinted: bool) -> tuple[str,
     rows = golden.decode(bundle.read(golden.PATH))
     visits: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, open_browser(FLAGS) as browser:
-        turns = [stack for stack in stacks(bundle, Path(folder)) for _ in range(repeat)]
+        with serving(site(edgekit_stack(bundle, None), bundle, rows.inputs[0], hinted=False)) as url:
+            build = visit(browser, url, Line(100, 0))["build"]
+        turns = [stack for stack in stacks(bundle, Path(folder), build) for _ in range(repeat)]
         random.Random(0).shuffle(turns)  # noqa: S311 -- an order, not a secret
         for stack in turns:
             with serving(site(stack, bundle, rows.inputs[0], hinted)) as url:
@@ -147,9 +174,9 @@ def _result(name: str, visits: list[dict[str, Any]], rows: golden.Golden) -> Res
     said = difference(output, rows.quantized[0])
     if name == "edgekit" and said != "bit for bit":
         raise CheckFailed(f"edgekit's answer is wrong: {said}")
-    files = visits[0]["files"]
+    files = tuple(File(*f) for f in visits[0]["files"])
     times = tuple(v["milliseconds"] for v in visits)
-    return Result(name, sum(size for _, size in files), len(files), times, said)
+    return Result(name, sum(f.bytes for f in files), len(files), times, said, files)
 
 
 @click.command()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit.engine_memory import EngineMemory, engine_memory
 from edgekit.graph import Graph
 from edgekit.load import load
+from edgekit.lowering import Lowered, lower
 from edgekit.manifest import Signature
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
@@ -18,6 +20,7 @@ from edgekit.quantization.ladder import types_for
 from edgekit.quantization.passes import detach_variable_bias, fold_bias_add
 from edgekit.quantization.ranges import Range, Statistics
 from edgekit.quantization.rewrite import rewrite
+from edgekit.quantization.widening import widen_kernels
 from edgekit.quantize import float_ends
 from edgekit.targets import TARGETS
 
@@ -41,7 +44,11 @@ class TargetAnswer:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `edgekit inspect` tells."""
+    """What `edgekit inspect` tells of a model.
+
+    `memory` is that of the target wasm, None where it does not take the model. Of a float model it is that of the
+    recipe int8, before any repair: which recipe an export needs is known after quantization only.
+    """
 
     name: str
     kind: str
@@ -53,6 +60,7 @@ class Inspection:
     outputs: tuple[Signature, ...]
     operators: tuple[OperatorUse, ...]
     targets: tuple[TargetAnswer, ...]
+    memory: EngineMemory | None
 
 
 def inspect(path: Path, progress: Progress = silent) -> Inspection:
@@ -60,6 +68,8 @@ def inspect(path: Path, progress: Progress = silent) -> Inspection:
     with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
         model = load(path, Path(work), progress)
         progress("asking the targets", 0, 0)
+        graph = float_ends(model.graph) if model.graph.is_quantized else _stand_in(model.graph)
+        lowered = lower(graph)
         return Inspection(
             model.name,
             model.kind,
@@ -70,12 +80,12 @@ def inspect(path: Path, progress: Progress = silent) -> Inspection:
             model.inputs,
             model.outputs,
             tuple(OperatorUse(k, n) for k, n in sorted(Counter(op.kind for op in model.graph.ops).items())),
-            _ask(model),
+            _ask(model, graph),
+            engine_memory(lowered.plan) if isinstance(lowered, Lowered) else None,
         )
 
 
-def _ask(model: Model) -> tuple[TargetAnswer, ...]:
-    graph = float_ends(model.graph) if model.graph.is_quantized else _stand_in(model.graph)
+def _ask(model: Model, graph: Graph) -> tuple[TargetAnswer, ...]:
     answers = []
     for name, target in TARGETS.items():
         refusals = target.refusals(model, graph)
@@ -86,7 +96,7 @@ def _ask(model: Model) -> tuple[TargetAnswer, ...]:
 
 def _stand_in(graph: Graph) -> Graph:
     """Quantize with ranges of [-1, 1]: which operators come out does not depend on the data."""
-    ready = fold_bias_add(detach_variable_bias(graph))
+    ready = widen_kernels(fold_bias_add(detach_variable_bias(graph)))
     one = np.ones(1, np.float32)
     ranges = {i: Range(-one, one) for i in range(len(ready.tensors))}
     return rewrite(ready, Statistics(ranges, {}), types_for("int8", ready))

@@ -37,7 +37,7 @@ def load(path: Path, work: Path, progress: Progress = silent) -> Model:
         outputs = _signatures(graph, graph.outputs, path.name)
         return Model(path.stem, "tflite", path, _hash(path), graph, inputs, outputs)
     converted = convert(path, work)
-    graph = read_tflite(converted.tflite)
+    graph = read_tflite(converted.tflite, path.name)
     kind = "keras" if path.is_file() else "saved_model"
     return Model(
         path.stem,

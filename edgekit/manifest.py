@@ -70,8 +70,9 @@ class FileEntry:
 class TargetEntry:
     """A target: its files, and how its answer is held to the reference.
 
-    parity "exact": equal to the int8 TFLite model bit for bit; "bound": within `bound` of the float model,
-    absolute, in the output's own units.
+    parity "exact": equal to the int8 TFLite model bit for bit; "near": within `bound` of it;
+    "bound": within `bound` of the float
+    model. Bounds are absolute, in the output's own units.
     """
 
     files: tuple[FileEntry, ...]
@@ -167,7 +168,7 @@ def _check(manifest: Manifest) -> None:
             raise InputError(f"manifest.json describes {entry.path} twice; refusing the bundle")
     for name, target in manifest.targets.items():
         bounded = target.bound is not None and math.isfinite(target.bound) and target.bound >= 0
-        if target.parity not in ("exact", "bound") or (target.parity == "bound") != bounded:
+        if target.parity not in ("exact", "near", "bound") or (target.parity != "exact") != bounded:
             raise InputError(f"manifest.json declares no usable parity for target {name}; refusing the bundle")
     if seal(manifest) != manifest:
         raise InputError("manifest.json does not hash to its id; the bundle was changed after export")

@@ -19,11 +19,15 @@ Word = int | float
 
 @dataclass(frozen=True)
 class Operator:
-    """A row of the registry: its code and its fields (kind V, O, I or F, and name) in order."""
+    """A row of the registry: its code and its fields (kind V, O, I or F, and name) in order.
+
+    `dense`: the engine for models of dense layers has it too.
+    """
 
     code: int
     name: str
     fields: tuple[tuple[str, str], ...]
+    dense: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,17 @@ class Plan:
 def operators() -> Mapping[str, Operator]:
     """Read the registry."""
     text = asset("wasm/kernels/registry.inc").read_text(encoding="utf-8")
-    rows = re.findall(r"^EK_OP\((\d+), (\w+), (.*)\)$", text, re.MULTILINE)
-    return {name: Operator(int(code), name, tuple(re.findall(r"([VOIF])\((\w+)\)", f))) for code, name, f in rows}
+    found = {}
+    for part, dense in zip(text.split("#ifndef EK_DENSE_ONLY"), (True, False), strict=True):
+        for code, name, fields in re.findall(r"^EK_OP\((\d+), (\w+), (.*)\)$", part, re.MULTILINE):
+            found[name] = Operator(int(code), name, tuple(re.findall(r"([VOIF])\((\w+)\)", fields)), dense)
+    return found
+
+
+def engine_file(plan: Plan, build: str) -> str:
+    """Return the asset of the smallest engine that has every operator of a plan."""
+    dense = all(operators()[step.operator].dense for step in plan.steps)
+    return f"wasm/dist/engine-{'dense-' if dense else ''}{build}.wasm"
 
 
 def encode(plan: Plan) -> bytes:

@@ -20,6 +20,7 @@ from edgekit.quantization.ladder import RUNGS, types_for
 from edgekit.quantization.passes import detach_variable_bias, fold_bias_add, spread_inputs
 from edgekit.quantization.ranges import calibrate
 from edgekit.quantization.rewrite import rewrite
+from edgekit.quantization.widening import widen_kernels
 from edgekit.runtimes.litert import Interpreter
 
 
@@ -70,7 +71,7 @@ def quantize(model: Model, rows: Rows, config: Config, progress: Progress = sile
     if model.graph.is_quantized:
         return _given(model, rows.evaluation, config)
     seen, edges = _spread(rows.calibration.inputs, config.recipe.calibration_rows), edge_rows(rows.features)
-    folded = fold_bias_add(detach_variable_bias(model.graph))
+    folded = widen_kernels(fold_bias_add(detach_variable_bias(model.graph)))
     ready = spread_inputs(folded, calibrate(folded, seen, edges, progress).ranges)
     repairs = ("each input column got a range of its own",) if len(ready.ops) > len(folded.ops) else ()
     floats = Interpreter(write_tflite(model.graph)).run(rows.evaluation.inputs, progress=progress)

@@ -26,6 +26,7 @@ from edgekit.runtimes import chromium, litert, node
 from edgekit.runtimes.answer import Answer
 from edgekit.store import Bundle
 
+Table = npt.NDArray[np.float32]
 #: unfit: a build that no device like this one would choose, so that nothing is missing where it does not run.
 PASS, FAIL, NOT_RUN, UNFIT = "pass", "fail", "not run", "unfit"
 REQUIRE = ("none", "all")
@@ -168,7 +169,8 @@ def judge(answer: Answer, entry: TargetEntry, golden: Golden) -> Check:
         check = replace(check, max_error=float(off.max()), rmse=rmse(answer.outputs, golden.float))
     if entry.parity == "exact":
         return _exact(check, answer.outputs, golden)
-    return _bound(check, off, entry.bound or 0.0)
+    reference = (golden.quantized, "int8 model") if entry.parity == "near" else (golden.float, "float model")
+    return _bound(check, answer.outputs, reference, entry.bound or 0.0)
 
 
 def _exact(check: Check, outputs: npt.NDArray[np.float32], golden: Golden) -> Check:
@@ -188,14 +190,15 @@ def _exact(check: Check, outputs: npt.NDArray[np.float32], golden: Golden) -> Ch
     )
 
 
-def _bound(check: Check, off: npt.NDArray[np.float64], bound: float) -> Check:
+def _bound(check: Check, outputs: Table, reference: tuple[Table, str], bound: float) -> Check:
+    off = np.abs(outputs.astype(np.float64) - reference[0].astype(np.float64))
     worst, column = _place_of_largest(off)
     largest = off[worst, column]
     check = replace(check, worst_row=worst)
     if largest <= bound:
-        return replace(check, status=PASS, detail=f"within {bound:g} of the float model")
+        return replace(check, status=PASS, detail=f"within {bound:g} of the {reference[1]}")
     size = f"by {largest:g}" if math.isfinite(largest) else "without a finite number"
-    return replace(check, detail=f"row {worst} misses the float model {size}; the bound is {bound:g}")
+    return replace(check, detail=f"row {worst} misses the {reference[1]} {size}; the bound is {bound:g}")
 
 
 def _place_of_largest(table: npt.NDArray[np.float64]) -> tuple[int, int]:

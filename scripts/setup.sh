@@ -32,4 +32,5 @@ fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "installing edgekit with its extras into $venv (about 2 minutes the first time) ..."
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[all,dev]'
+sh scripts/setup_arm.sh >/dev/null || echo "tests/test_arm.py will say: not run" >&2
 touch "$venv/.ready"

@@ -23,6 +23,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from near_operator import NEAR_OPERATORS  # noqa: E402
 from one_operator import OPERATORS  # noqa: E402
 
 from edgekit import config, errors  # noqa: E402
@@ -30,6 +31,7 @@ from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED  # noqa: E402
 from edgekit.formats.tflite_schema import OP_SCHEMAS  # noqa: E402
 from edgekit.graph import Graph  # noqa: E402
 from edgekit.lowering import LOWERINGS, Lowered, lower  # noqa: E402
+from edgekit.lowering.nearness import NEAR  # noqa: E402
 from edgekit.plain import read  # noqa: E402
 from edgekit.quantization.rules import RULES  # noqa: E402
 from edgekit.store import open_bundle  # noqa: E402
@@ -129,7 +131,8 @@ def operators_page() -> str:
     for kind in sorted(OP_SCHEMAS):
         rule = RULES.get(kind)
         found = kernels(kind)
-        takes = "; ".join(f"{dtype}: {', '.join(names) or 'no step'}" for dtype, names in found.items())
+        near = {"float32": f" ({bound_of(kind)})"} if kind in NEAR else {}
+        takes = "; ".join(f"{d}: {', '.join(names) or 'no step'}{near.get(d, '')}" for d, names in found.items())
         if kind in ("QUANTIZE", "DEQUANTIZE"):
             text += row(f"`{kind}`", "converts", "converts", takes)
         else:
@@ -147,12 +150,20 @@ that a message can name it, and cannot be exported.
   (edgekit/quantization/rules.py). Weights are int8 in both.
 - `tflite` takes every row.
 - *wasm kernels*: the steps of the engine that compute it, for each type that the engine takes (edgekit/lowering,
-  wasm/kernels). "no step" moves no bytes. Each is equal to the TFLite interpreter bit for bit: tests/test_engine.py
+  wasm/kernels). "no step" moves no bytes. A bound in brackets is how far each answer may be from the TFLite
+  interpreter's (edgekit/lowering/nearness.py; tests/test_near.py holds it): u is 2^-24, x the input, y the answer, w
+  and b weights and bias, n the inputs. All others are equal to the interpreter bit for bit: tests/test_engine.py
   holds random graphs to that, of the operator itself or of one that shares its code. A type that is not named is
   refused at export, and so are scales and shapes for which there is no exact kernel; the message says why.
 - `tfjs` is made from the source model, so these rows do not concern it.
 
 """
+
+
+def bound_of(kind: str) -> str:
+    """Return the bound of a near operator as a formula."""
+    near = NEAR[kind]
+    return f"± {near.units} {'(n + 1) ' if near.per_input else ''}u ({near.of})"
 
 
 def kernels(kind: str) -> dict[str, list[str]]:
@@ -176,17 +187,18 @@ def kernels(kind: str) -> dict[str, list[str]]:
 
 def graphs_of(kind: str) -> list[tuple[str, Graph]]:
     """Return graphs of one operator: its own vectors, or those of one that is lowered by the same function."""
-    own = [key for key in OPERATORS if key[0].split()[0] == kind]
+    vectors = {**OPERATORS, **{(name, "float32"): drawn.make for name, drawn in NEAR_OPERATORS.items()}}
+    own = [key for key in vectors if key[0].split()[0] == kind]
     if kind == "DEQUANTIZE":
         own = [("FULLY_CONNECTED", "int8"), ("FULLY_CONNECTED", "int16")]
-    alike = [key for key in OPERATORS if LOWERINGS.get(key[0].split()[0]) is LOWERINGS.get(kind, object())]
+    alike = [key for key in vectors if LOWERINGS.get(key[0].split()[0]) is LOWERINGS.get(kind, object())]
     made = []
     for name, dtype in own or alike:
         random = np.random.default_rng(0)
         for _ in range(20):  # the kernel depends on the scales
-            graph = OPERATORS[name, dtype](random, dtype)
+            graph = vectors[name, dtype](random, dtype)
             if not own:
-                ops = tuple(replace(op, kind=kind) if op.kind == name else op for op in graph.ops)
+                ops = tuple(replace(op, kind=kind) if op.kind == name.split()[0] else op for op in graph.ops)
                 graph = replace(graph, ops=ops)
             made.append((dtype, graph))
     return made

@@ -32,6 +32,7 @@ ENGINE = wasmtime.Engine(_config())
 
 @cache
 def compiled(build: str) -> wasmtime.Module:
+    """An engine: `simd` has all operators, `dense-simd` those of dense models."""
     return wasmtime.Module.from_file(ENGINE, str(asset(f"wasm/dist/engine-{build}.wasm")))
 
 

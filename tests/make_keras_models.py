@@ -51,6 +51,9 @@ def _main(folder: Path) -> None:
         folder / "gelu.keras"
     )
 
+    _unet().save(folder / "unet.keras")
+    _branches().save(folder / "branches.keras")
+
     def one(name: str, layer: Any, shape: tuple[int | None, ...] = (3,), **options: Any) -> Any:
         source = keras.Input(shape, name="x", **options)
         keras.Model(source, layer(source)).save(folder / name)
@@ -72,6 +75,36 @@ def _main(folder: Path) -> None:
     model.save_weights(folder / "only.weights.h5")
     _edit_hdf5(folder)
     _saved_models(folder)
+
+
+def _unet() -> Any:
+    """An image to a mask, by every way of Keras to enlarge an image."""
+    image = keras.Input((8, 8, 3), name="image")
+    whole = layers.Conv2D(6, 3, padding="same", activation="relu")(image)
+    half = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D(2)(whole))
+    low = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.AveragePooling2D(2)(half))
+    up = layers.Conv2DTranspose(8, 3, strides=2, padding="same", activation="relu")(low)
+    up = layers.Conv2DTranspose(6, 2, strides=2, padding="valid")(layers.Concatenate()([up, half]))
+    smooth = layers.UpSampling2D(2, interpolation="bilinear")(half)
+    coarse = layers.UpSampling2D(4, interpolation="nearest")(low)
+    thin = layers.Conv2DTranspose(2, 1, strides=2, padding="same")(half)
+    joined = layers.Concatenate()([up, whole, smooth, coarse, thin])
+    gate = layers.Conv2D(1, 1, activation="sigmoid")(joined)
+    return keras.Model(image, layers.Conv2D(2, 1, name="mask")(layers.Multiply()([joined, gate])), name="unet")
+
+
+def _branches() -> Any:
+    """Split, compared, stacked, reduced and gathered."""
+    ops = keras.ops
+    x = keras.Input((12,), name="x")
+    hidden = layers.Dense(24, activation="relu")(x)
+    a, b, c = (layers.Dense(8)(part) for part in ops.split(hidden, 3, axis=-1))
+    c = layers.PReLU(alpha_initializer="random_uniform")(c)
+    stack = ops.stack([ops.maximum(a, b), ops.minimum(b, c), c], axis=1)
+    first, second, third = (ops.squeeze(part, 1) for part in ops.split(stack, [1, 2], axis=1))
+    chosen = ops.take(hidden, [0, 5, 5, 7, 11, 2], axis=-1)
+    parts = [ops.sum(stack, axis=1), chosen, first, second, third, ops.mean(stack, axis=1)]
+    return keras.Model(x, layers.Dense(1, name="y")(layers.Concatenate()(parts)), name="branches")
 
 
 def _edit_hdf5(folder: Path) -> None:

@@ -5,70 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import one_image
+import one_pair
+import one_rearrangement
+from graph_builder import ACTIVATIONS, Builder, Random, layer, quant
 
-from edgekit.affine import activation_quant, quantize_bias
-from edgekit.graph import Graph, GraphBuilder, Quant, Tensor
-
-Random = np.random.Generator
-
-
-def quant(random: Random, dtype: str) -> Quant:
-    """Draw a range that contains 0, over five octaves."""
-    reach = 2.0 ** random.uniform(-2, 3)
-    return activation_quant(-reach * random.uniform(0, 1), reach * random.uniform(0.01, 1), dtype)
-
-
-class Builder(GraphBuilder):
-    """A graph under construction with a random generator."""
-
-    def __init__(self, random: Random, dtype: str) -> None:
-        super().__init__("one")
-        self.random, self.dtype = random, dtype
-        self.sources: list[int] = []
-
-    def value(self, shape: tuple[int, ...], parameters: Quant | None = None) -> int:
-        """Add an input of the model, quantized at once."""
-        source = self.tensor(Tensor(f"x{len(self.sources)}", shape, "float32"))
-        self.sources.append(source)
-        if self.dtype == "float32":
-            return source
-        made = self.tensor(Tensor(f"q{source}", shape, self.dtype, parameters or quant(self.random, self.dtype)))
-        self.op("QUANTIZE", (source,), (made,))
-        return made
-
-    def constant(self, shape: tuple[int, ...]) -> int:
-        if self.dtype == "float32":
-            data = self.random.normal(size=shape).astype(np.float32)
-            return self.tensor(Tensor("c", shape, "float32", None, data))
-        data = self.random.integers(-128, 128, shape).astype(self.dtype)
-        return self.tensor(Tensor("c", shape, self.dtype, quant(self.random, self.dtype), data))
-
-    def result(self, shape: tuple[int, ...], parameters: Quant | None = None, dtype: str = "") -> int:
-        dtype = dtype or self.dtype
-        made = None if dtype == "float32" else parameters or quant(self.random, dtype)
-        return self.tensor(Tensor("a", shape, dtype, made))
-
-    def finish(self, result: int) -> Graph:
-        if self.tensors[result].dtype == "float32":
-            return self.build(tuple(self.sources), (result,))
-        output = self.tensor(Tensor("y", self.tensors[result].shape, "float32"))
-        self.op("DEQUANTIZE", (result,), (output,))
-        return self.build(tuple(self.sources), (output,))
-
-
-ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-
-
-def layer(graph: Builder, source: int, shape: tuple[int, ...], axis: int) -> tuple[int, int]:
-    """Add random int8 weights with a scale for each channel along `axis`, and a bias."""
-    units, random = shape[axis], graph.random
-    scale = (2.0 ** random.uniform(-10, -5, units)).astype(np.float32)
-    parameters = Quant(scale, np.zeros(units, np.int64), axis)
-    data = random.integers(-127, 128, shape).astype(np.int8)
-    weights = graph.tensor(Tensor("w", shape, "int8", parameters, data))
-    source_scale = float(graph.tensors[source].quant.scale[0])
-    integers, bias_quant = quantize_bias(random.normal(size=units), source_scale, parameters, graph.dtype)
-    return weights, graph.tensor(Tensor("b", (units,), str(integers.dtype), bias_quant, integers))
+from edgekit.affine import activation_quant
+from edgekit.graph import Graph, Quant, Tensor
 
 
 def fully_connected(random: Random, dtype: str) -> Graph:
@@ -235,18 +178,6 @@ def movement(kind: str) -> Callable[[Random, str], Graph]:
     return make
 
 
-def reshape(random: Random, dtype: str) -> Graph:
-    graph = Builder(random, dtype)
-    source = graph.value((1, 6))
-    parameters = graph.tensors[source].quant
-    shape = graph.tensor(Tensor("s", (3,), "int32", None, np.array([1, 2, 3], "<i4")))
-    middle = graph.result((1, 2, 3), parameters)
-    graph.op("RESHAPE", (source, shape), (middle,))
-    result = graph.result((1, 2, 3))
-    graph.op("ADD", (middle, middle), (result,))
-    return graph.finish(result)
-
-
 def _fixed(zero8: int, exponent8: int) -> Callable[[str], Quant]:
     def make(dtype: str) -> Quant:
         exponent, zero = (15, 0) if dtype == "int16" else (exponent8, zero8)
@@ -264,6 +195,12 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("DEPTHWISE_CONV_2D of 3 x 3", "int8"): window("DEPTHWISE_CONV_2D", usual=True),
     ("AVERAGE_POOL_2D", "int8"): window("AVERAGE_POOL_2D"),
     ("MAX_POOL_2D", "int8"): window("MAX_POOL_2D"),
+    ("CONV_2D", "int16"): window("CONV_2D"),
+    ("DEPTHWISE_CONV_2D", "int16"): window("DEPTHWISE_CONV_2D"),
+    ("DEPTHWISE_CONV_2D of 3 x 3", "int16"): window("DEPTHWISE_CONV_2D", usual=True),
+    ("AVERAGE_POOL_2D", "int16"): window("AVERAGE_POOL_2D"),
+    ("MAX_POOL_2D", "int16"): window("MAX_POOL_2D"),
+    ("MEAN", "int16"): mean,
     ("ADD", "int8"): binary("ADD"),
     ("SUB", "int8"): binary("SUB"),
     ("MUL", "int8"): binary("MUL"),
@@ -282,6 +219,14 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("ELU", "int8"): unary("ELU"),
     ("GELU", "int8"): unary("GELU"),
     ("HARD_SWISH", "int8"): unary("HARD_SWISH"),
+    ("RELU", "float32"): unary("RELU"),
+    ("RELU6", "float32"): unary("RELU6"),
+    ("RELU_N1_TO_1", "float32"): unary("RELU_N1_TO_1"),
+    ("LEAKY_RELU", "float32"): unary("LEAKY_RELU", alpha=0.3),
+    ("ABS", "float32"): unary("ABS"),
+    ("NEG", "float32"): unary("NEG"),
+    ("SQUARE", "float32"): unary("SQUARE"),
+    ("DIV", "float32"): binary("DIV"),
     ("QUANTIZE to int8", "int8"): requantize("int8"),
     ("QUANTIZE to int16", "int8"): requantize("int16"),
     ("QUANTIZE to int8", "int16"): requantize("int8"),
@@ -289,11 +234,13 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Random, str], Graph]] = {
     ("CONCATENATION", "int8"): concatenation,
     ("CONCATENATION", "int16"): concatenation,
     ("CONCATENATION", "float32"): concatenation,
-    ("RESHAPE", "int8"): reshape,
     ("MEAN", "int8"): mean,
     **{
         (k, d): movement(k)
         for k in ("PAD", "TRANSPOSE", "SLICE", "STRIDED_SLICE")
         for d in ("int8", "int16", "float32")
     },
+    **one_pair.OPERATORS,
+    **one_image.OPERATORS,
+    **one_rearrangement.OPERATORS,
 }

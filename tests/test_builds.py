@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from one_operator import OPERATORS
+from plan_work import OPEN_PLAN, text, work_of
+from whole_models import WHOLE_MODELS, quantized
 
-from edgekit import plan as plans
 from edgekit.assets import asset
 from edgekit.errors import NotAvailable
 from edgekit.formats.tflite_write import write_tflite
@@ -25,44 +25,26 @@ from edgekit.server import Server
 
 GRAPHS, ROWS = 12, 6
 #: Operators whose kernels differ from build to build.
-LAYERS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "QUANTIZE to int8")
+LAYERS = (
+    "FULLY_CONNECTED",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "DEPTHWISE_CONV_2D of 3 x 3",
+    "ADD",
+    "QUANTIZE to int8",
+)
 NO_VNNI = "--js-flags=--no-enable-avx-vnni --no-enable-avx-vnni-int8"
 
 #: Runs one model in one build: everything travels as base64.
-RUN = """async ({ engine, plan, weights, rows, inputs, outputs, arena, steps }) => {
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  globalThis.compiled ??= {};
-  const module = (globalThis.compiled[engine.length] ??= await WebAssembly.compile(bytes(engine)));
-  const { memory, __heap_base, ek_check, ek_run } = (await WebAssembly.instantiate(module)).exports;
-  const up = (n) => (n + 63) & ~63;
-  const parts = [bytes(plan), bytes(weights), new Uint8Array(arena)];
-  const model = up(__heap_base.value);
-  let at = model + 64;
-  const table = [];
-  for (const part of parts) { table.push(at, part.length); at = up(at + part.length); }
-  memory.grow(Math.max(0, Math.ceil((at - memory.buffer.byteLength) / 65536)));
-  parts.forEach((part, i) => new Uint8Array(memory.buffer).set(part, table[2 * i]));
-  new Uint32Array(memory.buffer, model, 6).set(table);
-  if (ek_check(model) !== 0) throw new Error('the plan was refused');
-  const view = ([offset, count]) => new Float32Array(memory.buffer, table[4] + offset, count);
-  const values = new Float32Array(bytes(rows).buffer);
-  const answers = [];
-  for (let from = 0; from < values.length;) {
-    for (const port of inputs) { view(port).set(values.subarray(from, from + port[1])); from += port[1]; }
-    if (ek_run(model, 0, steps) !== 0) throw new Error('the steps did not run');
-    for (const port of outputs) answers.push(...view(port));
-  }
-  return answers;
+RUN = """async ({ source, rows, ...work }) => {
+  const { open } = await import(`data:text/javascript;base64,${source}`);
+  return Array.from((await open(work)).predict(rows));
 }"""
 
 PROBE = """async (source) => {
   const probe = await import(`data:text/javascript;base64,${source}`);
   return probe.chooseBuild(['scalar', 'simd', 'signed', 'relaxed']);
 }"""
-
-
-def text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 class Device:
@@ -89,19 +71,8 @@ class Device:
         return self.thread.submit(self.page.evaluate, script, argument).result()
 
     def run(self, graph: Graph, rows: np.ndarray, build: str) -> np.ndarray:
-        lowered = lower(graph)
-        assert isinstance(lowered, Lowered)
-        plan = lowered.plan
-        work = {
-            "engine": text(asset(f"wasm/dist/engine-{build}.wasm").read_bytes()),
-            "plan": text(plans.encode(plan)),
-            "weights": text(b"".join(data for _, data in lowered.chunks)),
-            "rows": text(np.ascontiguousarray(rows, "<f4").tobytes()),
-            "inputs": [list(p) for p in plan.inputs],
-            "outputs": [list(p) for p in plan.outputs],
-            "arena": plan.arena_bytes,
-            "steps": len(plan.steps),
-        }
+        engine = asset(f"wasm/dist/engine-{build}.wasm").read_bytes()
+        work = {"source": text(OPEN_PLAN.read_bytes()), "engine": text(engine), **work_of(graph, rows)}
         return np.array(self.evaluate(RUN, work), np.float32).reshape(len(rows), -1)
 
 
@@ -133,6 +104,16 @@ def test_the_chosen_build_equals_the_interpreter(device: Device, operator: str) 
         rows = (random.normal(size=(ROWS, columns)) * 2.0 ** random.uniform(-3, 4, (ROWS, 1))).astype(np.float32)
         expected = Interpreter(write_tflite(graph)).run(rows)
         np.testing.assert_array_equal(device.run(graph, rows, device.build), expected)
+
+
+@pytest.mark.parametrize("name", WHOLE_MODELS)
+def test_whole_models_in_the_chosen_build(device: Device, name: str) -> None:
+    for recipe in ("int8", "int16"):
+        graph, rows, expected = quantized(name, recipe)
+        lowered = lower(graph)
+        assert isinstance(lowered, Lowered)
+        answers = device.run(graph, rows, device.build)
+        np.testing.assert_allclose(answers, expected, rtol=0, atol=(lowered.near or 0) * np.ptp(expected))
 
 
 def test_the_probe_is_needed(device: Device) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random as stdlib_random
+from dataclasses import replace
+from pathlib import Path
 
+import brotli
 import numpy as np
 import pytest
 from engine import Engine, Predictor
+from near_operator import NEAR_OPERATORS
 from one_operator import OPERATORS, fully_connected
 
 from edgekit import plan as plans
+from edgekit.assets import asset
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.lowering import LOWERINGS, Lowered, lower
+from edgekit.lowering.nearness import NEAR
 from edgekit.plan import Plan, Step
 from edgekit.runtimes.litert import Interpreter
 
@@ -20,6 +26,7 @@ GRAPHS, ROWS = 25, 12
 #: The relaxed build depends on the processor; test_builds.py holds it where its probe accepts it. The signed one needs a
 #: dot product that reads both operands signed, as wasmtime's deterministic one does.
 BUILDS = ("simd", "signed", "scalar")
+ALL = {**OPERATORS, **{(name, "float32"): drawn.make for name, drawn in NEAR_OPERATORS.items()}}
 
 
 def rows_for(graph: Graph, random: np.random.Generator) -> np.ndarray:
@@ -39,10 +46,32 @@ def test_operator_equals_interpreter(operator: str, dtype: str, build: str) -> N
         np.testing.assert_array_equal(Predictor(graph, build).run(rows), expected)
 
 
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_engine_of_dense_models_is_exact_and_refuses_the_rest(build: str) -> None:
+    random = np.random.default_rng(5)
+    dense, other = (OPERATORS[kind, "int8"](random, "int8") for kind in ("FULLY_CONNECTED", "CONV_2D"))
+    rows = rows_for(dense, random)
+    predictor = Predictor(dense, f"dense-{build}")
+    np.testing.assert_array_equal(predictor.run(rows), Interpreter(write_tflite(dense)).run(rows))
+    assert plans.engine_file(predictor.plan, build) == f"wasm/dist/engine-dense-{build}.wasm"
+    lowered = lower(other)
+    assert isinstance(lowered, Lowered)
+    assert plans.engine_file(lowered.plan, build) == f"wasm/dist/engine-{build}.wasm"
+    weights = b"".join(data for _, data in lowered.chunks)
+    engine = Engine(plans.encode(lowered.plan), weights, lowered.plan.arena_bytes, f"dense-{build}")
+    assert engine.code % 8 == 5  # a step that it does not have
+
+
+@pytest.mark.parametrize("engine", sorted(asset("wasm/dist").glob("engine-*.wasm")), ids=lambda file: file.name)
+def test_an_engine_is_small(engine: Path) -> None:
+    """What is loaded of edgekit for a first prediction stays within its budget."""
+    limit = 8_000 if "dense" in engine.name else 24_000
+    assert len(brotli.compress(engine.read_bytes())) < limit
+
+
 def test_every_lowering_has_vectors() -> None:
-    tested = {operator.split()[0] for operator, _ in OPERATORS} | {"DEQUANTIZE"}
-    alike = {"SQUEEZE": "RESHAPE", "EXPAND_DIMS": "RESHAPE", "DIV": "MUL"}
-    assert {alike.get(kind, kind) for kind in LOWERINGS} <= tested
+    tested = {operator.split()[0] for operator, _ in OPERATORS} | {"DEQUANTIZE"} | NEAR.keys()
+    assert LOWERINGS.keys() <= tested
 
 
 def lowered_example() -> tuple[Plan, bytes]:
@@ -91,13 +120,34 @@ def test_plan_check(plan: bytes, code: int) -> None:
     assert engine.untouched()
 
 
+def test_every_value_is_checked() -> None:
+    """Each offset of each operator in turn lies at the end of the arena, or of the weights."""
+    random = np.random.default_rng(5)
+    for (name, dtype), make in ALL.items():
+        lowered = lower(make(random, dtype))
+        assert isinstance(lowered, Lowered)
+        plan, weights = lowered.plan, b"".join(data for _, data in lowered.chunks)
+        for number, step in enumerate(plan.steps):
+            for place, (kind, field) in enumerate(plans.operators()[step.operator].fields):
+                if kind not in "VO":
+                    continue
+                for value in (plan.arena_bytes, plan.arena_bytes - 16, plans.CONSTANT | len(weights)):
+                    changed = replace(step, words=(*step.words[:place], value, *step.words[place + 1 :]))
+                    steps = (*plan.steps[:number], changed, *plan.steps[number + 1 :])
+                    engine = Engine(plans.encode(replace(plan, steps=steps)), weights, plan.arena_bytes)
+                    if engine.code == 0:
+                        engine.steps(len(steps))
+                    assert engine.untouched(), (name, dtype, step.operator, field, value)
+                    assert engine.code != 0 or value == plan.arena_bytes - 16
+
+
 @pytest.mark.parametrize("build", ["relaxed", *BUILDS])
 def test_broken_plans_stay_in_their_memory(build: str) -> None:
     """Random damage to plans of every operator: refused, or run without touching anything but the arena."""
     dice = stdlib_random.Random(5)
     random = np.random.default_rng(5)
     refused = ran = 0
-    for (_, dtype), make in OPERATORS.items():
+    for (_, dtype), make in ALL.items():
         lowered = lower(make(random, dtype))
         assert isinstance(lowered, Lowered)
         plan, weights = lowered.plan, b"".join(data for _, data in lowered.chunks)
@@ -115,6 +165,21 @@ def test_broken_plans_stay_in_their_memory(build: str) -> None:
                 engine.steps(len(plan.steps))
             assert engine.untouched()
     assert refused > 100 and ran > 100
+
+
+@pytest.mark.parametrize("build", ["relaxed", *BUILDS])
+def test_broken_weights_stay_in_their_memory(build: str) -> None:
+    """Weights come after the plan was checked, and some are indices: what they say is never trusted."""
+    random = np.random.default_rng(6)
+    for (_, dtype), make in OPERATORS.items():
+        lowered = lower(make(random, dtype))
+        assert isinstance(lowered, Lowered)
+        plan, size = lowered.plan, sum(len(data) for _, data in lowered.chunks)
+        for _ in range(4):
+            engine = Engine(plans.encode(plan), random.bytes(size), plan.arena_bytes, build)
+            engine.write(engine.arena_at, random.bytes(plan.arena_bytes))
+            engine.steps(len(plan.steps))
+            assert engine.untouched()
 
 
 def test_plan_reads_back() -> None:

@@ -20,6 +20,7 @@ from edgekit.formats.tflite_read import read_tflite
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import GraphBuilder, Tensor
 from edgekit.inspect_model import inspect
+from edgekit.lowering.nearness import SPAN
 from edgekit.runtimes.litert import Interpreter
 from edgekit.store import Bundle, open_bundle
 from edgekit.verify import Report, exit_code, verify
@@ -84,14 +85,27 @@ def test_inputs_at_the_ends_of_their_ranges_do_not_saturate(report: Report) -> N
     assert max(c.max_error for c in report.checks if c.target == "tflite") < 6
 
 
+def test_near_operators_are_judged_by_their_bound(tmp_path: Path, browser: object) -> None:
+    """EXP and LOG (softplus) stay in float32, where the engine is near the interpreter; an int16 layer follows."""
+    done = export(Request(softplus(tmp_path), rows(tmp_path), tmp_path / "bundle", ("tflite", "wasm")), Config())
+    target = done.bundle.manifest.targets["wasm"]
+    assert done.bundle.manifest.targets["tflite"].parity == "exact"
+    assert target.parity == "near"
+    span = np.ptp(Interpreter(softplus(tmp_path).read_bytes()).run(np.load(rows(tmp_path))["x"]))
+    assert target.bound is not None and SPAN["int16"] / 2 * span < target.bound <= SPAN["int16"] * span
+    report = verify(done.bundle)
+    assert exit_code(report, "all") == 0
+    details = {c.detail for c in report.checks if c.target == "wasm" and c.status == "pass"}
+    assert details == {f"within {target.bound:g} of the int8 model"}
+
+
 def test_an_operator_without_a_kernel_is_refused_by_name(tmp_path: Path) -> None:
-    """EXP and LOG (softplus) stay in float32; the engine has no kernel for them."""
-    model = tflite_with_exp(tmp_path)
+    model = softplus(tmp_path, fused="TANH")
     request = Request(model, rows(tmp_path), tmp_path / "bundle", ("tflite", "wasm"))
     with pytest.raises(InputError) as caught:
         export(request, Config())
     assert str(caught.value) == (
-        "softplus.tflite: the target wasm cannot take EXP (layer e): the engine has no kernel for it; "
+        "softplus.tflite: the target wasm cannot take ADD (layer p): its fused activation is TANH; "
         "take it with --to tflite"
     )
     assert not (tmp_path / "bundle").exists()
@@ -99,7 +113,7 @@ def test_an_operator_without_a_kernel_is_refused_by_name(tmp_path: Path) -> None
 
 
 def test_tfjs_is_not_made_from_tflite(tmp_path: Path) -> None:
-    request = Request(tflite_with_exp(tmp_path), rows(tmp_path), tmp_path / "bundle", ("tfjs",))
+    request = Request(softplus(tmp_path), rows(tmp_path), tmp_path / "bundle", ("tfjs",))
     with pytest.raises(
         InputError, match=r"^softplus.tflite: the target tfjs cannot take model \(layer softplus\): TF.js "
     ):
@@ -133,7 +147,7 @@ def test_export_says_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    tflite_with_exp(tmp_path)
+    softplus(tmp_path)
     rows(tmp_path)
     given = {"--data": "rows.npz", "--out": "bundle", "--to": "tflite"} | dict(zip(*[iter(arguments)] * 2, strict=True))
     code = main(["export", "softplus.tflite", *(word for pair in given.items() for word in pair)])
@@ -144,7 +158,7 @@ def test_export_says_what_is_wrong(
 def test_a_budget_that_does_not_hold_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "edgekit.toml").write_text('[budgets]\nmax_drop = "0.0000001%"\n[recipe]\nmode = "int8"\n')
     base = ["--data", str(rows(tmp_path)), "--config", str(tmp_path / "edgekit.toml"), "--to", "tflite", "--json"]
-    code = main(["export", str(tflite_with_exp(tmp_path)), "--out", str(tmp_path / "b"), "--zip", *base])
+    code = main(["export", str(softplus(tmp_path)), "--out", str(tmp_path / "b"), "--zip", *base])
     answer = json.loads(capsys.readouterr().out)
     assert code == 1
     assert answer["quantization"]["holds"] is False
@@ -164,7 +178,7 @@ def test_two_inputs_reach_every_target(tmp_path_factory: pytest.TempPathFactory,
     assert exit_code(verify(done.bundle), "all") == 0
 
 
-def tflite_with_exp(folder: Path) -> Path:
+def softplus(folder: Path, fused: str = "NONE") -> Path:
     """A float .tflite: 3 features, a layer of 4, softplus, a layer of 1."""
     random = np.random.default_rng(0)
     builder = GraphBuilder("softplus")
@@ -179,7 +193,7 @@ def tflite_with_exp(folder: Path) -> Path:
     builder.op("FULLY_CONNECTED", (x, constant(4, 3), constant(4)), (h,))
     builder.op("EXP", (h,), (e,))
     one = builder.tensor(Tensor("one", (1,), "float32", None, np.ones(1, np.float32)))
-    builder.op("ADD", (e, one), (p,))
+    builder.op("ADD", (e, one), (p,), fused_activation_function=fused)
     builder.op("LOG", (p,), (s,))
     builder.op("FULLY_CONNECTED", (s, constant(1, 4), constant(1)), (y,))
     path = folder / "softplus.tflite"

@@ -15,7 +15,7 @@ PACKAGE = "edgekit"
 ORDER = """
     __init__ errors assets progress plain
     graph config manifest models golden
-    affine metrics arena plan shards
+    affine metrics arena plan engine_memory shards
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.csv_read formats.npz_read formats.parquet
@@ -24,13 +24,14 @@ ORDER = """
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.ranges
-    quantization.passes quantization.rewrite quantization.ladder
-    lowering.context lowering.requantization lowering.sigmoid_table
-    lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
-    targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
+    quantization.passes quantization.widening quantization.rewrite quantization.ladder
+    lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
+    lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
+    lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
+    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
     dart dart.names dart.layout dart.schema dart.package native
-    load quantize export verify report verdicts init inspect_model flutter
+    load quantize export verify report verdicts init inspect_model inspect_bundle flutter
     cli.options cli.console cli
     cli.init cli.inspect cli.export cli.verify cli.serve cli.flutter
     __main__

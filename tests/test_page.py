@@ -59,9 +59,8 @@ def test_only_what_is_needed_is_fetched(browser: Browser, bundle: Bundle) -> Non
         with demo.page.expect_request("**/bundle/wasm/**"):
             demo.page.goto(demo.url)
         demo.page.wait_for_timeout(200)
-        runtime = {path for path in files if path.startswith("/bundle/runtime/")} - {"/bundle/runtime/tfjs.js"}
-        assert set(files.asked) <= PAGE | runtime | {"/bundle/manifest.json"}
-        assert set(files.asked) >= runtime
+        needed = {"/bundle/runtime/edgekit.js", "/bundle/manifest.json"}
+        assert needed <= set(files.asked) <= PAGE | needed
         for route in held:
             route.continue_()
         demo.ready()

@@ -18,6 +18,7 @@ from edgekit.store import Bundle, entry, write_bundle
 from edgekit.verify import Check, Job, Report, exit_code, judge, plan, verify
 
 EXACT, BOUND = TargetEntry((), "exact"), TargetEntry((), "bound", 0.5)
+NEAR = TargetEntry((), "near", 2.0**-10)
 
 
 def at(place: tuple[int, int], value: float, table: np.ndarray = GOLDEN.quantized) -> np.ndarray:
@@ -51,6 +52,16 @@ def at(place: tuple[int, int], value: float, table: np.ndarray = GOLDEN.quantize
             "fail",
             "the answer is a table of 39 x 1 numbers, expected were 40 x 1",
             id="a row is missing",
+        ),
+        pytest.param(NEAR, GOLDEN.quantized, "pass", "within 0.000976562 of the int8 model", id="near, and equal"),
+        pytest.param(
+            NEAR,
+            at((5, 0), GOLDEN.quantized[5, 0] + np.float32(2.0**-9)),
+            "fail",
+            "row 5 misses the int8 model by "
+            f"{float(GOLDEN.quantized[5, 0] + np.float32(2.0**-9)) - float(GOLDEN.quantized[5, 0]):g}; "
+            "the bound is 0.000976562",
+            id="not near the int8 model, whatever the float model says",
         ),
         pytest.param(BOUND, FLOAT, "pass", "within 0.5 of the float model", id="within"),
         pytest.param(BOUND, FLOAT + np.float32(0.25), "pass", "within 0.5 of the float model", id="beside, but within"),

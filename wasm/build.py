@@ -1,4 +1,4 @@
-"""Compile wasm/kernels into wasm/dist: one engine a build, byte for byte the same on every machine.
+"""Compile wasm/kernels into wasm/dist: two engines a build, byte for byte the same on every machine.
 
 Needs ziglang (the extra [dev]); users never run this. `--check` compiles elsewhere and compares.
 """
@@ -27,10 +27,16 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def compile_engine(build: str, out: Path) -> None:
-    """Write one build of the engine."""
+def engines() -> dict[str, list[str]]:
+    """Return the flags of every engine: all operators, and those of dense models only, for each build."""
+    dense = {f"engine-dense-{build}.wasm": [*flags, "-DEK_DENSE"] for build, flags in BUILDS.items()}
+    return {f"engine-{build}.wasm": flags for build, flags in BUILDS.items()} | dense
+
+
+def compile_engine(flags: list[str], out: Path) -> None:
+    """Write one engine."""
     sources = sorted(p.name for p in (HERE / "kernels").glob("*.c"))
-    command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *BUILDS[build], *sources, "-o", str(out.resolve())]
+    command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *flags, *sources, "-o", str(out.resolve())]
     subprocess.run(command, cwd=HERE / "kernels", check=True)
 
 
@@ -40,9 +46,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="fail where dist/ is not what the sources give")
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as folder:
-        for build in BUILDS:
-            made, kept = Path(folder) / "engine.wasm", HERE / "dist" / f"engine-{build}.wasm"
-            compile_engine(build, made)
+        for name, flags in engines().items():
+            made, kept = Path(folder) / "engine.wasm", HERE / "dist" / name
+            compile_engine(flags, made)
             if not check:
                 kept.parent.mkdir(exist_ok=True)
                 kept.write_bytes(made.read_bytes())

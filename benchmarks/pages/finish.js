@@ -4,11 +4,11 @@ const question = JSON.parse(document.documentElement.dataset.question);
 export const { inputs, options } = question;
 export const row = Float32Array.from(question.row);
 
-/** Note the time since navigation and the bytes that came, then say so. */
-export function done(output) {
+/** Note the time since navigation, and each file's bytes and times, then say so. */
+export function done(output, build = null) {
   const milliseconds = performance.now();
   const entries = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
-  const files = entries.map(({ name, encodedBodySize }) => [new URL(name).pathname, encodedBodySize]);
-  globalThis.result = { milliseconds, files, output: [...output] };
+  const files = entries.map((entry) => [new URL(entry.name).pathname, entry.encodedBodySize, entry.startTime, entry.responseEnd]);
+  globalThis.result = { milliseconds, build, files, output: [...output] };
   document.documentElement.dataset.state = 'done';
 }

@@ -35,6 +35,7 @@ globalThis.layers = ({ rounds, model }) => settle(async () => {
   for (let round = 0; round < rounds; round++) whole.push(run(0, steps, times));
   const each = [];
   for (let step = 0; step < steps; step++) {
+    memory.fill(0, at.arena, at.arena + arena); // int8 read as float32 may be denormal, which is slow
     const often = Math.max(1, Math.ceil(BLOCK_MS / (run(step, step + 1, 20) + 1e-5)));
     each[step] = Math.min(...Array.from({ length: rounds }, () => run(step, step + 1, often)));
   }

@@ -14,10 +14,13 @@ from edgekit.errors import InputError
 from edgekit.formats.tflite_schema import (
     ACTIVATIONS,
     ALL_TYPE_NAMES,
+    LOOPS,
     OP_SCHEMAS,
     OPCODE_NAMES,
     PADDINGS,
     TYPE_NAMES,
+    UNROLL,
+    Option,
 )
 from edgekit.graph import DTYPES, Array, Graph, Op, Quant, Tensor
 
@@ -28,13 +31,13 @@ MAX_ITEMS = 100_000  # tensors, operators, or indices of one operator
 _BROKEN = (struct.error, ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, AssertionError)
 
 
-def read_tflite(path: Path) -> Graph:
-    """Read the only subgraph of a .tflite file."""
+def read_tflite(path: Path, name: str = "") -> Graph:
+    """Read the only subgraph of a .tflite file; `name` is what messages call it, if not the file's own name."""
     if not path.is_file():
         raise InputError(f"{path.name}: there is no such file")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name}: is larger than {MAX_BYTES} bytes, which no .tflite file can be")
-    return parse_tflite(path.read_bytes(), path.name)
+    return parse_tflite(path.read_bytes(), name or path.name)
 
 
 def parse_tflite(raw: bytes, name: str) -> Graph:
@@ -50,18 +53,32 @@ def parse_tflite(raw: bytes, name: str) -> Graph:
 
 
 def _graph(model: Any, size: int, name: str) -> Graph:
-    if model.SubgraphsLength() != 1:
-        raise InputError(f"{name}: has {model.SubgraphsLength()} subgraphs; only models with one are taken")
+    if model.SubgraphsLength() == 0:
+        raise InputError(f"{name}: holds no graph; convert or copy the model again")
     sub = model.Subgraphs(0)
     for count in (sub.TensorsLength(), sub.OperatorsLength(), model.BuffersLength(), model.OperatorCodesLength()):
         if count > MAX_ITEMS or count * 4 > size:
             raise ValueError("more items than bytes")
     codes = [_kind(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+    if model.SubgraphsLength() != 1:
+        raise InputError(
+            f"{name}: {_loop(sub, codes) or f'has {model.SubgraphsLength()} graphs; give a model with one'}"
+        )
     tensors = tuple(_tensor(model, sub.Tensors(i), i, name) for i in range(sub.TensorsLength()))
     ops = tuple(_op(sub.Operators(i), codes, size, name) for i in range(sub.OperatorsLength()))
     inputs = tuple(int(i) for i in sub.InputsAsNumpy()) if sub.InputsLength() else ()
     outputs = tuple(int(i) for i in sub.OutputsAsNumpy()) if sub.OutputsLength() else ()
     return Graph(Path(name).stem, tensors, ops, inputs, outputs)
+
+
+def _loop(sub: Any, codes: list[str]) -> str:
+    """Say which operator runs the other graphs of the file, or nothing."""
+    for op in (sub.Operators(i) for i in range(sub.OperatorsLength())):
+        kind = codes[op.OpcodeIndex()]
+        if kind in LOOPS:
+            layer = (sub.Tensors(op.Outputs(0)).Name() or b"?").decode("utf-8", "replace")[:200].split(";")[0]
+            return f"the operator {kind} (layer {layer}) {UNROLL}"
+    return ""
 
 
 def _kind(code: Any) -> str:
@@ -132,12 +149,18 @@ def _options(operator: Any, kind: str, name: str) -> dict[str, Any]:
     if operator.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, schema.table):
         raise InputError(f"{name}: the operator {kind} carries the options of another operator; convert it again")
     table.Init(raw.Bytes, raw.Pos)
-    values = {field: getattr(table, camel(field))() for field in schema.fields}
+    values = {name: _option(table, camel(name), default) for name, default in schema.fields.items()}
     if "fused_activation_function" in values:
         values["fused_activation_function"] = ACTIVATIONS[values["fused_activation_function"]]
     if "padding" in values:
         values["padding"] = PADDINGS[values["padding"]]
     return values
+
+
+def _option(table: Any, field: str, default: Option) -> Any:
+    if not isinstance(default, tuple):
+        return getattr(table, field)()
+    return tuple(int(n) for n in getattr(table, f"{field}AsNumpy")()) if getattr(table, f"{field}Length")() else ()
 
 
 def camel(field: str) -> str:

@@ -36,22 +36,34 @@ TYPE_NAMES: Mapping[int, str] = {code: name for name, code in TYPE_CODES.items()
 ALL_TYPE_NAMES: Mapping[int, str] = {code: name.lower() for name, code in _names(tflite.TensorType).items()}
 
 
+Option = int | float | bool | str | tuple[int, ...]
+
+
+#: Operators that hold a loop or a condition: they run other graphs, and no target takes them.
+LOOPS = frozenset(
+    {"WHILE", "IF", "CALL", "CALL_ONCE", "LSTM", "RNN", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN",
+     "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN"}
+)  # fmt: skip
+UNROLL = "is a loop or a condition; give recurrent layers unroll=True and convert the model again"
+
+
 @dataclass(frozen=True)
 class OpSchema:
     """The option table of an operator ("" for none) and the oldest operator version for each element type."""
 
     table: str = ""
-    fields: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    fields: Mapping[str, Option] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
 
 
-Fields = dict[str, int | float | bool | str]
+Fields = dict[str, Option]
 
 _FUSED: Fields = {"fused_activation_function": "NONE"}
 _WINDOW: Fields = {"padding": "SAME", "stride_w": 1, "stride_h": 1}
 _DILATION: Fields = {"dilation_w_factor": 1, "dilation_h_factor": 1}
 _POOL = OpSchema("Pool2DOptions", {**_WINDOW, "filter_width": 1, "filter_height": 1, **_FUSED}, {"int8": 2, "int16": 3})
 _NO_OPTIONS = OpSchema("", {}, {"int8": 2, "int16": 3})
+_RESIZE: Fields = {"align_corners": False, "half_pixel_centers": False}
 
 OP_SCHEMAS: Mapping[str, OpSchema] = {
     "FULLY_CONNECTED": OpSchema(
@@ -63,6 +75,7 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
         {**_WINDOW, "depth_multiplier": 1, **_FUSED, **_DILATION},
         {"int8": 3, "int16": 5},
     ),
+    "TRANSPOSE_CONV": OpSchema("TransposeConvOptions", {**_WINDOW, **_FUSED}, {"float32": 3, "int8": 3}),
     "AVERAGE_POOL_2D": _POOL,
     "MAX_POOL_2D": _POOL,
     "ADD": OpSchema("AddOptions", {**_FUSED, "pot_scale_int16": False}, {"int8": 2, "int16": 4}),
@@ -74,6 +87,7 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
     "LEAKY_RELU": OpSchema("LeakyReluOptions", {"alpha": 0.0}, {"int16": 2}),
     "GELU": OpSchema("GeluOptions", {"approximate": False}, {"int8": 2}),
     "MEAN": OpSchema("ReducerOptions", {"keep_dims": False}, {"int8": 2, "int16": 3}),
+    "SUM": OpSchema("ReducerOptions", {"keep_dims": False}, {"int8": 2, "int16": 3}),
     "PAD": OpSchema("PadOptions", {}, {"int8": 2, "int16": 3}),
     "TRANSPOSE": OpSchema("TransposeOptions", {}, {"int8": 2, "int16": 4}),
     "SLICE": OpSchema("SliceOptions", {}, {"int8": 2, "int16": 4}),
@@ -82,9 +96,18 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
         {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0},
         {"int8": 2, "int16": 4},
     ),
-    "RESHAPE": OpSchema("ReshapeOptions"),
-    "SQUEEZE": OpSchema("SqueezeOptions"),
+    "RESHAPE": OpSchema("ReshapeOptions", {"new_shape": ()}),
+    "SQUEEZE": OpSchema("SqueezeOptions", {"squeeze_dims": ()}),
     "EXPAND_DIMS": OpSchema("ExpandDimsOptions"),
+    "SPLIT": OpSchema("SplitOptions", {"num_splits": 0}, {"int8": 2, "int16": 4}),
+    "SPLIT_V": OpSchema("SplitVOptions", {"num_splits": 0}, {"int8": 2, "int16": 2}),
+    "PACK": OpSchema("PackOptions", {"values_count": 0, "axis": 0}, {"int8": 2, "int16": 3}),
+    "UNPACK": OpSchema("UnpackOptions", {"num": 0, "axis": 0}, {"int8": 2, "int16": 4}),
+    "GATHER": OpSchema("GatherOptions", {"axis": 0, "batch_dims": 0}, {"int8": 2, "int16": 4}),
+    "TILE": OpSchema("TileOptions"),
+    "BROADCAST_TO": OpSchema("BroadcastToOptions", {}, {"float32": 2, "int8": 2, "int16": 2}),
+    "RESIZE_BILINEAR": OpSchema("ResizeBilinearOptions", _RESIZE, {"float32": 3, "int8": 3, "int16": 4}),
+    "RESIZE_NEAREST_NEIGHBOR": OpSchema("ResizeNearestNeighborOptions", _RESIZE, {"float32": 3, "int8": 3, "int16": 4}),
     "QUANTIZE": OpSchema("", {}, {"int16": 2}),
     "DEQUANTIZE": OpSchema("", {}, {"int8": 2, "int16": 3}),
     "LOGISTIC": _NO_OPTIONS,
@@ -92,6 +115,7 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
     "RELU": OpSchema("", {}, {"int8": 2, "int16": 3}),
     "RELU6": OpSchema("", {}, {"int8": 2, "int16": 3}),
     "RELU_N1_TO_1": OpSchema(""),
+    "PRELU": OpSchema(""),
     "ELU": OpSchema(""),
     "HARD_SWISH": OpSchema("HardSwishOptions"),
     "EXP": OpSchema("ExpOptions", {}, {"int8": 2}),
@@ -99,6 +123,7 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
     "SQRT": OpSchema(""),
     "RSQRT": OpSchema("", {}, {"int8": 2}),
     "SQUARE": OpSchema("SquareOptions"),
+    "ABS": OpSchema("AbsOptions"),
     "NEG": OpSchema("NegOptions"),
     "MAXIMUM": OpSchema("MaximumMinimumOptions", {}, {"int8": 2}),
     "MINIMUM": OpSchema("MaximumMinimumOptions", {}, {"int8": 2}),

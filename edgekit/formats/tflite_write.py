@@ -10,7 +10,7 @@ import tflite
 
 from edgekit.errors import InputError
 from edgekit.formats.tflite_read import camel
-from edgekit.formats.tflite_schema import ACTIVATIONS, OP_SCHEMAS, OPCODES, PADDINGS, TYPE_CODES
+from edgekit.formats.tflite_schema import ACTIVATIONS, LOOPS, OP_SCHEMAS, OPCODES, PADDINGS, TYPE_CODES, UNROLL
 from edgekit.graph import Graph, Op, Quant, Tensor
 
 _PLACEHOLDER_FOR_GREATER_OP_CODES = 127
@@ -46,14 +46,19 @@ def write_tflite(graph: Graph) -> bytes:
 def _code_key(graph: Graph, op: Op) -> tuple[str, int]:
     schema = OP_SCHEMAS.get(op.kind)
     if schema is None:
-        raise InputError(f"the operator {op.kind} (layer {graph.layer(op)}) is not one that edgekit writes")
-    first = next(i for i in op.inputs if i >= 0)
-    dtype = graph.tensors[first].dtype
+        why = (
+            UNROLL if op.kind in LOOPS else "is not one that edgekit writes; docs/operators.md lists those that it does"
+        )
+        raise InputError(f"the operator {op.kind} (layer {graph.layer(op)}) {why}")
+    dtypes = [graph.tensors[i].dtype for i in op.inputs if i >= 0]
+    dtype = next((d for d in dtypes if d not in ("int32", "int64")), dtypes[0])  # a shape or an axis may come first
     if op.kind == "QUANTIZE" and graph.tensors[op.outputs[0]].dtype == "int16":
         dtype = "int16"
     per_channel = any(i >= 0 and (q := graph.tensors[i].quant) is not None and q.per_channel for i in op.inputs)
     if op.kind == "FULLY_CONNECTED" and per_channel and dtype == "int8":
         return op.kind, 12  # older runtimes do not know per-channel weights here
+    if op.kind == "TRANSPOSE_CONV" and op.activation != "NONE":
+        return op.kind, 4  # older runtimes do not know a fused activation here
     return op.kind, schema.versions.get(dtype, 1)
 
 
@@ -111,7 +116,9 @@ def _operator(builder: Any, op: Op, code: int) -> int:
             values["fused_activation_function"] = ACTIVATIONS.index(str(values["fused_activation_function"]))
         if "padding" in values:
             values["padding"] = PADDINGS.index(str(values["padding"]))
-        named = {camel(name): value for name, value in values.items() if name in schema.fields}
+        vectors = {name for name, value in schema.fields.items() if isinstance(value, tuple)}
+        values |= {name: _ints(builder, values[name]) for name in vectors if values[name]}
+        named = {camel(n): v for n, v in values.items() if n in schema.fields and v != ()}
         fields["BuiltinOptions"] = _table(builder, tflite, schema.table, **named)
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, schema.table)
     return _table(builder, tflite, "Operator", **fields)

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.arena import ALIGNMENT, Lifetime, aligned, place
 from edgekit.graph import Array, Graph, Op, Tensor
+from edgekit.lowering.nearness import NEAR
 from edgekit.plan import CONSTANT, Plan, Step, Word, operators
 
 
@@ -37,7 +38,9 @@ class Context:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.tensors = list(graph.tensors)
         self.steps: list[tuple[str, dict[str, Field]]] = []
+        self.nears: list[Op] = []  # see lowering/nearness.py
         self.chunks: list[tuple[int, bytes]] = []  # (first step that needs it, bytes padded to 16)
         self._offsets: dict[bytes, int] = {}
         self._weights_bytes = 0
@@ -45,7 +48,12 @@ class Context:
         self._scratch: list[int] = []
 
     def tensor(self, index: int) -> Tensor:
-        return self.graph.tensors[index]
+        return self.tensors[index]
+
+    def add(self, tensor: Tensor) -> int:
+        """Add a tensor that the graph does not have, for an operator that is lowered to others."""
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
 
     def step(self, operator: str, **fields: Field) -> None:
         """Append a step; its fields are checked against the registry."""
@@ -53,13 +61,18 @@ class Context:
         assert sorted(fields) == sorted(wanted), (operator, sorted(fields), sorted(wanted))
         self.steps.append((operator, fields))
 
+    def near(self, op: Op) -> None:
+        """Note that the engine's answers to an operator are near the interpreter's, not equal to them."""
+        assert op.kind in NEAR, f"declare a bound for {op.kind} in lowering/nearness.py"
+        self.nears.append(op)
+
     def value(self, index: int) -> Value | Constant:
         """Return where an operator finds a tensor: in the arena, or among the weights where it is constant."""
         data = self.tensor(index).data
         return Value(self._root(index)) if data is None else self.constant(data)
 
-    def output(self, op: Op) -> Value:
-        return Value(self._root(op.outputs[0]))
+    def output(self, op: Op, number: int = 0) -> Value:
+        return Value(self._root(op.outputs[number]))
 
     def constant(self, data: Array) -> Constant:
         """Put bytes among the weights; equal bytes are stored once."""
@@ -78,7 +91,7 @@ class Context:
         self._aliases[index] = of
 
     def scratch(self, size: int) -> Value:
-        """Return memory that lives during the next step only."""
+        """Return memory that lives from the first to the last step that names it."""
         self._scratch.append(size)
         return Value(-len(self._scratch))
 

@@ -28,7 +28,7 @@ _WINDOW = (
 def conv_2d(context: Context, op: Op) -> None:
     weights = int8_weights(context, op)
     units = weights.shape[0]
-    window = _window(context, op, weights.shape[1], weights.shape[2])
+    window = window_fields(context, op, weights.shape[1], weights.shape[2])
     if weights.shape[3] != window["channels"]:
         raise Refused(f"it has {window['channels'] // weights.shape[3]} groups")
     runs = weights.reshape(units, weights.shape[1], -1) if _whole_rows(window) else weights
@@ -65,7 +65,7 @@ def _span(window: dict[str, int], axis: str, pixels: bool = True) -> int:
 def depthwise_conv_2d(context: Context, op: Op) -> None:
     weights = int8_weights(context, op)
     rows, columns, units = weights.shape[1:]
-    window = _window(context, op, rows, columns)
+    window = window_fields(context, op, rows, columns)
     if units % window["channels"]:
         raise Refused(f"its {units} filters are no multiple of the {window['channels']} channels")
     if rows * columns > _MAX_TAPS:
@@ -86,7 +86,7 @@ def pool_2d(context: Context, op: Op) -> None:
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
     if not source.dtype == output.dtype == "int8" or scale_and_zero(source) != scale_and_zero(output):
         raise Refused(f"it computes {output.dtype} from {source.dtype}, or changes the scale")
-    window = _window(context, op, op.options["filter_height"], op.options["filter_width"])
+    window = window_fields(context, op, op.options["filter_height"], op.options["filter_width"])
     low, high = integer_bounds(op, output)
     ports: dict[str, Field] = {"input": context.value(op.inputs[0]), "output": context.output(op)}
     average = int(op.kind == "AVERAGE_POOL_2D")
@@ -104,7 +104,8 @@ def _pack_taps(weights: Array, window: dict[str, int]) -> Array:
     return pack_weights(groups)
 
 
-def _window(context: Context, op: Op, rows: int, columns: int) -> dict[str, int]:
+def window_fields(context: Context, op: Op, rows: int, columns: int) -> dict[str, int]:
+    """Return the fields of a window of rows x columns, as wasm/kernels/window.h reads them, or refuse."""
     source, output = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
     if len(source.shape) != 4 or len(output.shape) != 4:
         raise Refused(f"its input has the shape {list(source.shape)}")

@@ -24,8 +24,8 @@ class Recipe:
 RUNGS: Mapping[str, Recipe] = {
     "int8": Recipe("int8 weights and activations", "none"),
     "int8+int16-head": Recipe("int8, and the last layer with int16 activations", "head"),
-    "int16": Recipe("int8 weights, int16 activations in the dense layers", "all"),
-    "int16x2": Recipe("int16 activations, each weight in two int8 parts, in the dense layers", "all", split_weights),
+    "int16": Recipe("int8 weights, int16 activations", "all"),
+    "int16x2": Recipe("int16 activations, each weight in two int8 parts", "all", split_weights),
 }
 
 
@@ -58,7 +58,7 @@ def _type(graph: Graph, op: Op, wide: bool) -> str:
     rule = RULES.get(op.kind)
     if rule is None or op.activation in ("TANH", "SIGN_BIT"):
         return "float32"
-    if rule.weights is not None and not all(graph.is_constant(i) for i in op.inputs[1:]):
+    if rule.weights is not None and set(graph.variable_inputs(op)) - {op.inputs[rule.source]}:
         return "float32"
     if any(graph.tensors[i].dtype != "float32" for i in (*graph.variable_inputs(op), *op.outputs)):
         return "float32"

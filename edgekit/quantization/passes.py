@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.affine import dequantize, quantize, weight_quant
 from edgekit.graph import Array, Graph, Op, Tensor
 from edgekit.quantization.ranges import Range
-from edgekit.quantization.rules import EDGE_KINDS
+from edgekit.quantization.rules import EDGE_KINDS, RULES
 
 #: One int8 scale may serve columns whose ranges differ by up to this factor: it costs at most one bit.
 SHARED_SCALE_FACTOR = 2.0
@@ -115,27 +115,30 @@ def spread_inputs(graph: Graph, ranges: Mapping[int, Range]) -> Graph:
 
 
 def split_weights(graph: Graph) -> Graph:
-    """Turn each FULLY_CONNECTED into two and an ADD: weights that int8 holds exactly, and what is left of them.
+    """Turn each layer with weights into two and an ADD: weights that int8 holds exactly, and what is left of them.
 
     W x + b = (W1 x + b) + W2 x, with W1 the nearest int8 weights and W2 at most half their step: 16 bits in two
     int8 parts.
     """
     tensors, ops = list(graph.tensors), []
     for op in graph.ops:
-        if op.kind != "FULLY_CONNECTED" or not all(graph.is_constant(i) for i in op.inputs[1:]):
+        rule = RULES.get(op.kind)
+        if rule is None or rule.weights is None or not all(graph.is_constant(i) for i in op.inputs[1:]):
             ops.append(op)
             continue
         source, output = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
         exact = _data(graph, op.inputs[1])
-        quant = weight_quant(exact, 0, None, 1.0)
+        quant = weight_quant(exact, rule.channel_axis, None, 1.0)
         coarse = dequantize(quantize(exact, quant, "int8"), quant)
         options = {**op.options, "fused_activation_function": "NONE"}
-        parts = []
+        units = source.shape[rule.channel_axis]
+        tensors.append(Tensor(f"{source.name}/zeros", (units,), "float32", None, np.zeros(units, np.float32)))
+        zeros, parts = len(tensors) - 1, []
         for label, weights in (("coarse", coarse), ("fine", exact - coarse)):
             tensors.append(Tensor(f"{source.name}/{label}", source.shape, "float32", None, weights))
             tensors.append(Tensor(f"{output.name}/{label}", output.shape, "float32"))
             parts.append(len(tensors) - 1)
-            bias = op.inputs[2:] if label == "coarse" else (-1,)
+            bias = op.inputs[2:] if label == "coarse" else (zeros,)
             ops.append(Op(op.kind, (op.inputs[0], len(tensors) - 2, *bias), (parts[-1],), options))
         add = {"fused_activation_function": op.activation, "pot_scale_int16": False}
         ops.append(Op("ADD", (parts[0], parts[1]), op.outputs, add))

@@ -52,7 +52,8 @@ def calibrate(graph: Graph, rows: Rows, edges: Rows, progress: Progress = silent
 
     The rows give ranges and moments; the edges of the declared ranges only widen ranges.
     """
-    watched = tuple(dict.fromkeys([*graph.inputs, *(i for op in graph.ops for i in op.outputs)]))
+    used = {*graph.outputs, *(i for op in graph.ops for i in op.inputs)}  # XNNPACK keeps no others
+    watched = tuple(dict.fromkeys([*graph.inputs, *(i for op in graph.ops for i in op.outputs if i in used)]))
     watched = tuple(i for i in watched if graph.tensors[i].dtype == "float32")
     watches = {index: _Watch(_keeps_moments(graph, index)) for index in watched}
 

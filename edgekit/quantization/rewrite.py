@@ -49,25 +49,27 @@ class _Rewriter:
 
     def _quantized(self, op: Op, dtype: str) -> None:
         rule = RULES[op.kind]
-        target = self._output_quant(op, dtype)
-        inputs: list[int] = []
+        target = None if rule.output == "same" else self._output_quant(op, dtype)
+        wanted = target if rule.output == "shared" else None
+        inputs: dict[int, int] = {}  # by their places
         for place, index in enumerate(op.inputs):
-            if index < 0 or place == rule.bias:
+            if index < 0 or place in (rule.weights, rule.bias):
                 continue
-            if place == rule.weights:
-                inputs += self._weights(op, inputs[0], dtype)
-            elif not self.graph.is_constant(index):
-                inputs.append(self._form(index, dtype, target if rule.output == "shared" else None))
+            if not self.graph.is_constant(index):
+                inputs[place] = self._form(index, dtype, wanted)
             elif self.graph.tensors[index].dtype == "float32":
-                inputs.append(self._constant(index, dtype, target if rule.output == "shared" else None))
+                inputs[place] = self._constant(index, dtype, wanted)
             else:
-                inputs.append(self.out.tensor(self.graph.tensors[index]))  # a shape or an axis
+                inputs[place] = self.out.tensor(self.graph.tensors[index])  # a shape or an axis
+        if rule.weights is not None and rule.bias is not None:
+            inputs[rule.weights], inputs[rule.bias] = self._weights(op, inputs[rule.source], dtype)
         if rule.output == "same":
-            target = self.out.tensors[inputs[0]].quant
-        source = self.graph.tensors[op.outputs[0]]
-        output = self._define(op.outputs[0], replace(source, dtype=dtype, quant=target))
+            target = next(q for i in inputs.values() if (q := self.out.tensors[i].quant) is not None)
+        outputs = tuple(self._define(i, replace(self.graph.tensors[i], dtype=dtype, quant=target)) for i in op.outputs)
         options = {**op.options, "pot_scale_int16": False} if op.kind in ("ADD", "SUB") else op.options
-        self.out.ops.append(replace(op, inputs=tuple(inputs), outputs=(output,), options=options))
+        self.out.ops.append(
+            replace(op, inputs=tuple(inputs[p] for p in sorted(inputs)), outputs=outputs, options=options)
+        )
 
     def _output_quant(self, op: Op, dtype: str) -> Quant | None:
         if (op.kind, dtype) in FIXED:
@@ -81,8 +83,8 @@ class _Rewriter:
                 index = reader.outputs[0]  # compute in the joined parameters, so that nothing is requantized
         return activation_quant(*self.ranges[index].whole(), dtype)
 
-    def _weights(self, op: Op, source: int, dtype: str) -> list[int]:
-        """Return the tensors of the weights and bias of a layer that reads `source`."""
+    def _weights(self, op: Op, source: int, dtype: str) -> tuple[int, int]:
+        """Return the tensors of the weights and the bias of a layer that reads `source`."""
         rule = RULES[op.kind]
         assert rule.weights is not None and rule.bias is not None
         tensor = self.graph.tensors[op.inputs[rule.weights]]
@@ -95,17 +97,16 @@ class _Rewriter:
         quant = weight_quant(tensor.data, rule.channel_axis, bias_data, float(scale))
         if bias_data is None:
             bias_data = np.zeros(quant.scale.size, np.float32)
-        moments = self.moments.get(op.inputs[0])
+        moments = self.moments.get(op.inputs[rule.source])
         if op.kind == "FULLY_CONNECTED" and moments is not None:
             rounded = round_weights(tensor.data, quant, moments)
             data, quant, bias_data = rounded.integers, rounded.quant, bias_data + rounded.bias_shift
         else:
             data = quantize(tensor.data, quant, "int8")
-        made = [self.out.tensor(replace(tensor, dtype="int8", quant=quant, data=data))]
+        made = self.out.tensor(replace(tensor, dtype="int8", quant=quant, data=data))
         integers, bias_quant = quantize_bias(bias_data, float(scale), quant, dtype)
         name = bias.name if bias is not None else f"{tensor.name}/bias"
-        made.append(self.out.tensor(Tensor(name, integers.shape, str(integers.dtype), bias_quant, integers)))
-        return made
+        return made, self.out.tensor(Tensor(name, integers.shape, str(integers.dtype), bias_quant, integers))
 
     def _constant(self, index: int, dtype: str, quant: Quant | None) -> int:
         tensor = self.graph.tensors[index]

@@ -18,6 +18,7 @@ from edgekit.formats.keras import OPERATORS, input_node, output_node
 from edgekit.formats.tensorflow_child import run
 from edgekit.graph import Graph
 from edgekit.models import Model
+from edgekit.targets.bounds import of_span
 from edgekit.targets.protocol import Built, File, Job, Refusal
 from edgekit.targets.runtime_files import runtime_files
 
@@ -28,9 +29,6 @@ FLOAT32_SPAN = 1e-4
 #: tabular, convolutional and recurrent; 7 % and 19 % for an autoencoder of ten layers and a residual network with their
 #: batch normalizations folded in, which is damage, and which this bound is there to refuse.
 UINT8_SPAN = 0.02
-#: Two float32 sums of large numbers differ by some units in the last place of the largest, whatever the span.
-LAST_PLACES = 16 * float(np.finfo(np.float32).eps)
-SMALLEST = 1e-6
 
 #: What TF.js runs in `executeAsync` only; wasm/js/tfjs.js calls `execute`.
 _DEFERRED = {"If", "StatelessIf", "StatelessWhile", "While", "Where"}
@@ -78,11 +76,7 @@ class TfjsTarget:
 
 def bound(weights: str, outputs: npt.NDArray[np.float32]) -> float:
     """Return the largest error that the target may have, absolute, in the output's own units."""
-    if not outputs.size:
-        return SMALLEST
-    part = UINT8_SPAN if weights == "uint8" else FLOAT32_SPAN
-    wide = outputs.astype(np.float64)
-    return max(part * float(np.ptp(wide)), LAST_PLACES * float(np.abs(wide).max()), SMALLEST)
+    return of_span(UINT8_SPAN if weights == "uint8" else FLOAT32_SPAN, outputs)
 
 
 def _convert(job: Job, out: Path) -> dict[str, str]:

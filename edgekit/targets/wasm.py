@@ -8,6 +8,7 @@ from edgekit.graph import Graph
 from edgekit.lowering import Lowered, lower
 from edgekit.models import Model
 from edgekit.shards import cut
+from edgekit.targets.bounds import of_span
 from edgekit.targets.protocol import Built, File, Job, Refusal
 from edgekit.targets.runtime_files import runtime_files
 
@@ -16,7 +17,7 @@ BUILDS = ("relaxed", "signed", "simd", "scalar")
 
 
 class WasmTarget:
-    """Exact: equal to the TFLite interpreter bit for bit, on every build of the engine."""
+    """Equal to the TFLite interpreter bit for bit, on every build; near it where float32 operators are only near."""
 
     name = "wasm"
 
@@ -33,7 +34,10 @@ class WasmTarget:
         files = [File("wasm/plan.bin", plans.encode(lowered.plan), "plan")]
         files += [
             File(
-                f"wasm/engine-{build}.wasm", asset(f"wasm/dist/engine-{build}.wasm").read_bytes(), "engine", build=build
+                f"wasm/engine-{build}.wasm",
+                asset(plans.engine_file(lowered.plan, build)).read_bytes(),
+                "engine",
+                build=build,
             )
             for build in BUILDS
         ]
@@ -41,4 +45,7 @@ class WasmTarget:
             File(f"wasm/{shard.name(i)}", shard.data, "shard", first_step=shard.first_step)
             for i, shard in enumerate(shards)
         ]
-        return Built((*files, *runtime_files(self.name)), "exact")
+        every = (*files, *runtime_files(self.name))
+        if lowered.near is None:
+            return Built(every, "exact")
+        return Built(every, "near", of_span(lowered.near, job.float_outputs))

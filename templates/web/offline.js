@@ -1,10 +1,9 @@
 /** Ask the service worker to keep what this model needs, so that the page works without a network. */
 
-const worker = navigator.serviceWorker?.register('sw.js').catch(() => null);
-
 /** Tell by `say` whether the page can be used offline. */
 export async function keepOffline(model, say) {
-  const registration = await worker;
+  // Not before the first prediction: what it fetches for later would take the line from the model.
+  const registration = await navigator.serviceWorker?.register('sw.js').catch(() => null);
   if (!registration) return say(isSecureContext ? 'not in this browser' : 'needs https');
   say('being saved');
   const { active } = await navigator.serviceWorker.ready;

@@ -209,7 +209,8 @@ function showProgress({ loaded, total }) {
 function describeTarget() {
   const { parity, bound } = model.manifest.targets[model.target];
   const unit = model.manifest.results[0]?.unit ?? '';
-  text('parity', parity === 'exact' ? 'same bits as int8 TFLite' : `within ${Number(bound.toPrecision(3))} ${unit} of float`.replace('  ', ' '));
+  const reference = parity === 'near' ? 'int8 TFLite' : 'float';
+  text('parity', parity === 'exact' ? 'same bits as int8 TFLite' : `within ${Number(bound.toPrecision(3))} ${unit} of ${reference}`.replace('  ', ' '));
   for (const radio of $('targets').querySelectorAll('input')) radio.checked = radio.value === model.target;
   $('progress').value = 0;
   text('bytes', '\u00a0');

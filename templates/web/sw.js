@@ -100,7 +100,9 @@ async function store(cache, key, response, entry) {
   const bytes = await response.arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   if (Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('') !== entry.sha256) return false;
-  await cache.put(key, new Response(bytes, { headers: { 'content-type': response.headers.get('content-type') ?? 'application/octet-stream' } }));
+  const headers = new Headers(response.headers); // a worker's script is refused without the policies that it came with
+  for (const name of ['content-encoding', 'content-length']) headers.delete(name);
+  await cache.put(key, new Response(bytes, { headers }));
   return true;
 }
 

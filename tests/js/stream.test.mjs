@@ -1,8 +1,8 @@
 /** The first prediction runs while the weights come: never before its shard, never later than it must. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { load } from '../../wasm/js/edgekit.js';
 import { bundle, ROOT, serve } from './bundle_fixture.mjs';
+import { load } from './runtime.mjs';
 
 const instantiate = WebAssembly.instantiate;
 const compile = WebAssembly.compile;

@@ -60,6 +60,12 @@ export interface LoadOptions {
    * network, 408, 429, 5xx) is tried four times, a broken download from where it broke.
    */
   patience?: number;
+  /**
+   * Run the engine in a Web Worker of the model's own, so that the page stays responsive while a large model runs. All
+   * else is the same; a prediction of a small model takes some tens of microseconds longer. For the target wasm, and
+   * where the page's Content-Security-Policy has worker-src 'self'. Default: false.
+   */
+  worker?: boolean;
 }
 
 export interface WarmUpOptions {
@@ -74,7 +80,10 @@ export interface PredictOptions {
    * Default: 'reject'. Of no effect for a model without named features.
    */
   outOfRange?: 'reject' | 'clamp' | 'allow';
-  /** As in `warmUp`, when this is the call that has to wait for the download. */
+  /**
+   * As in `warmUp`, when this is the call that has to wait for the download. In a worker it also gives up a prediction
+   * that runs, and one that waits for its turn is not made.
+   */
   signal?: AbortSignal;
 }
 
@@ -177,8 +186,8 @@ export interface Result {
 
 export interface TargetEntry {
   readonly files: readonly FileEntry[];
-  /** "exact": equal to the int8 model bit for bit; "bound": within `bound` of the float model. */
-  readonly parity: 'exact' | 'bound';
+  /** "exact": equal to the int8 model bit for bit; "near": within `bound` of it; "bound": within `bound` of the float model. */
+  readonly parity: 'exact' | 'near' | 'bound';
   readonly bound?: number;
   readonly options?: Readonly<Record<string, unknown>>;
 }

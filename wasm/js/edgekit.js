@@ -2,8 +2,9 @@
 import { openCache } from './cache.js';
 import { EdgekitError, aborted } from './errors.js';
 import { Features } from './features.js';
-import { openSource } from './fetch.js';
+import { download, openSource } from './fetch.js';
 import { elements, fetchManifest } from './manifest.js';
+import * as remote from './remote.js';
 import { Shared } from './shared.js';
 import * as wasm from './wasm.js';
 
@@ -14,15 +15,22 @@ const TARGETS = { wasm, tfjs: { isSupported: () => typeof document === 'object',
 
 /** TensorFlow.js comes as a script, which only a page can load; a page that runs the wasm engine does not fetch this. */
 async function openTfjs(context) {
-  return (await import('./tfjs.js')).open(context);
+  return (await import('./tfjs.js')).open({ ...context, download });
 }
 
 /** Open a bundle. Only its manifest is fetched now; the rest with the first prediction, or by `warmUp`. */
-export async function load(url, { target, build, fetch, signal, onProgress, cache = true, patience } = {}) {
+export async function load(url, { target, build, fetch, signal, onProgress, cache = true, patience, worker = false } = {}) {
   const source = openSource(url, fetch, patience);
-  const kept = openCache(cache, source.root.href);
-  const manifest = await fetchManifest(source, signal, kept?.manifest);
-  return new Model({ ...source, kept: kept?.files(manifest) }, manifest, { target: chooseTarget(manifest, target), build, onProgress });
+  const store = openCache(cache, source.root.href);
+  const manifest = await fetchManifest(source, signal, store?.manifest);
+  const chosen = chooseTarget(manifest, target);
+  if (worker) requireWorker(chosen);
+  return new Model({ ...source, kept: store?.files(manifest) }, manifest, { target: chosen, build, onProgress, worker });
+}
+
+function requireWorker(target) {
+  if (target !== 'wasm') throw new EdgekitError('target', `the target "${target}" cannot run in a worker; leave out the option worker`);
+  if (!remote.isSupported()) throw new EdgekitError('target', 'there are no workers here; leave out the option worker');
 }
 
 function chooseTarget({ targets }, wanted) {
@@ -36,6 +44,11 @@ function chooseTarget({ targets }, wanted) {
   return name;
 }
 
+/** What a run of an engine gave, for its caller to keep. */
+function owned(flat) {
+  return flat instanceof Float32Array ? flat.slice() : flat;
+}
+
 class Model {
   #features;
   #outputs;
@@ -46,14 +59,14 @@ class Model {
   #engine = null;
   #isDisposed = false;
 
-  constructor(source, manifest, { target, build, onProgress }) {
+  constructor(source, manifest, { target, build, onProgress, worker }) {
     this.manifest = manifest;
     this.target = target;
     this.#features = new Features(manifest);
     this.#outputs = manifest.outputs.map((signature) => ({ name: signature.name, size: elements(signature) }));
     this.#flat = new Float32Array(this.#features.count);
     this.#onProgress = onProgress;
-    const context = { manifest, target: manifest.targets[target], source, build };
+    const context = { manifest, target: manifest.targets[target], source, build, worker };
     this.#loading = new Shared(`the model "${manifest.name}"`, (signal, report) => this.#open({ ...context, signal, report }));
   }
 
@@ -68,14 +81,17 @@ class Model {
   async predict(input, { outOfRange, signal } = {}) {
     this.#requireAlive();
     this.#features.encode(input, this.#flat, outOfRange);
-    if (this.#engine) return this.#name(this.#engine.run(this.#flat));
+    if (this.#engine) {
+      const flat = this.#run(signal);
+      return this.#name(flat instanceof Float32Array ? flat : await flat);
+    }
     return this.#name(await this.#predictEarly(signal));
   }
 
   async predictArray(flat, { signal } = {}) {
     this.#requireAlive();
     this.#features.copy(flat, this.#flat);
-    if (this.#engine) return this.#engine.run(this.#flat).slice();
+    if (this.#engine) return owned(this.#run(signal));
     return this.#predictEarly(signal);
   }
 
@@ -86,7 +102,7 @@ class Model {
   dispose() {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#engine?.dispose?.();
+    this.#engine?.dispose?.(this.#gone());
     this.#engine = null;
     this.#loading.drop(this.#gone());
     this.#loading = this.#flat = this.#early = null;
@@ -100,7 +116,13 @@ class Model {
     const early = this.#early; // that of the loading which has begun by now
     early.input ??= own;
     const engine = await ready;
-    return early.input === own && early.output ? early.output : engine.run(own).slice();
+    return early.input === own && early.output ? early.output : owned(engine.run(own, signal));
+  }
+
+  /** Run the engine on the shared input: an array that the next run overwrites, or in a worker a promise of an own one. */
+  #run(signal) {
+    if (signal?.aborted) throw remote.abortedPrediction(signal);
+    return this.#engine.run(this.#flat, signal);
   }
 
   async #ready(signal, onProgress = this.#onProgress) {
@@ -113,7 +135,8 @@ class Model {
   /** Fetch and build the engine; one that nobody waits for any more is thrown away. */
   async #open(context) {
     const early = (this.#early = {});
-    const engine = await TARGETS[this.target].open({ ...context, early });
+    const worker = context.worker ? remote.startWorker(context.signal) : null;
+    const engine = await TARGETS[this.target].open({ ...context, early, worker });
     if (context.signal.aborted) {
       engine.dispose?.();
       throw aborted(this.manifest.name, context.signal);

@@ -61,7 +61,7 @@ function checkFiles({ targets, golden }) {
   for (const [name, target] of Object.entries(targets)) {
     record(target, `targets.${name}`);
     if (target.options != null) record(target.options, `targets.${name}.options`);
-    if (!['exact', 'bound'].includes(target.parity)) throw refusal(`declares no usable parity for target ${name}`);
+    if (!['exact', 'near', 'bound'].includes(target.parity)) throw refusal(`declares no usable parity for target ${name}`);
     list(target.files, `targets.${name}.files`).forEach((file, i) => checkFile(file, `targets.${name}.files[${i}]`, seen));
   }
   checkFile(golden, 'golden', seen);

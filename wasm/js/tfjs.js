@@ -1,13 +1,12 @@
 /** The tfjs target: TensorFlow.js and a graph model from the bundle, on the cpu backend, in a page. */
-import { EdgekitError } from './errors.js';
-import { download } from './fetch.js';
+import { EdgekitError } from './edgekit.js'; // not errors.js: the built runtime has one class, whichever file throws it
 import { elements } from './manifest.js';
 import { base64 } from './sha256.js';
 
 const libraries = new Map(); // sha256 -> promise of the `tf` that the script defines
 
-/** Fetch what the model needs and return it ready to run. */
-export async function open({ manifest, target, source, signal, report }) {
+/** Fetch what the model needs by `download`, of fetch.js, and return it ready to run. */
+export async function open({ manifest, target, source, signal, report, download }) {
   const role = (name) => target.files.filter((file) => file.role === name);
   const [script] = role('script');
   const [model] = role('model');

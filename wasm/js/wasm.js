@@ -22,28 +22,29 @@ export function isSupported() {
  * Fetch what the model needs and return it ready to run.
  * `early` may hold a prediction that waits, now or later: it runs as far as the shards are here, while the next ones
  * are on their way, and `early.output` is its answer. Nothing else may use the engine before this is done.
+ * `worker`, of remote.js, is where the engine runs; else it is here.
  */
-export async function open({ manifest, target, source, signal, report, build, early }) {
+export async function open({ manifest, target, source, signal, report, build, early, worker }) {
   const { engine, plan, shards } = choose(target.files, build);
   const get = download(source, [engine, plan, ...shards], { signal, report });
   // The engine and the plan say where weights go; shards are copied there as they come, and not kept.
-  const memory = Promise.all([get(engine), get(plan)]).then(([code, words]) => prepare(manifest, { engine, code, plan, words, shards }));
+  const memory = Promise.all([get(engine), get(plan)]).then(([code, words]) => (worker?.prepare ?? prepare)(manifest, { engine, code, plan, words, shards }));
   const arrivals = shards.map(async (shard, i) => {
     const bytes = await get(shard);
-    (await memory).writeShard(i, bytes);
+    await (await memory).writeShard(i, bytes);
   });
   const stream = async ({ runner }) => {
     let at = 0;
     for (let i = 0; i < shards.length; i++) {
       await arrivals[i];
       if (!early.input) continue;
-      if (at === 0) runner.write(early.input);
-      at = runner.runSteps(at, stepsBefore(shards.slice(i + 1), runner.steps));
+      if (at === 0) await runner.write(early.input);
+      at = await runner.runSteps(at, stepsBefore(shards.slice(i + 1), runner.steps));
     }
-    if (at && at === runner.steps) early.output = runner.read().slice();
+    if (at && at === runner.steps) early.output = (await runner.read()).slice();
   };
   const [{ runner }] = await Promise.all([memory, memory.then(stream), ...arrivals]);
-  return { build: engine.build, run: runner.run };
+  return { build: engine.build, run: runner.run, dispose: runner.dispose };
 }
 
 /** How many steps can run without these shards; never the last one, so that no answer comes before all was checked. */
@@ -67,7 +68,8 @@ function choose(files, wanted) {
   return { engine, plan, shards: files.filter((file) => file.role === 'shard') };
 }
 
-async function prepare(manifest, { engine, code, plan, words, shards }) {
+/** Make an engine ready to take the shards: `inputs` and `outputs` of the manifest, the bytes of engine and plan. */
+export async function prepare(manifest, { engine, code, plan, words, shards }) {
   const { exports } = await instantiate(engine, code);
   const header = readPlan(plan, words, manifest, shards);
   const layout = place(exports, words.length, header, engine);

@@ -1,6 +1,10 @@
 /* The engine: checks a plan once, then runs its steps. It allocates nothing and keeps no state of its own. */
 #include "engine.h"
 
+#ifdef EK_DENSE
+#define EK_DENSE_ONLY /* of the registry below: what no step names is not linked */
+#endif
+
 #define MAGIC 0x31504B45u /* "EKP1" */
 #define ABI_VERSION 2u
 #define HEADER_WORDS 8u

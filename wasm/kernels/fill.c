@@ -1,6 +1,6 @@
 #include "engine.h"
 
-/* Writes one value of 1, 2 or 4 bytes over and over: the padding of PAD. */
+/* Writes one value of 1, 2 or 4 bytes over and over: the padding of PAD and TRANSPOSE_CONV. */
 
 int fill_check(const struct fill *op, const ek_model *model) {
     int width = op->element_bytes;

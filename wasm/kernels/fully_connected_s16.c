@@ -1,7 +1,7 @@
-#include "engine.h"
+#include "dot_s16.h"
 
 /* y = clamp(round((bias + W x) * scale), low, high) in double precision, half away from zero, one scale a unit:
- * TFLite's 16x8 FULLY_CONNECTED. The packer proved that no sum leaves int32.
+ * TFLite's 16x8 FULLY_CONNECTED. Sums are 64 bits wide.
  *
  * weights: [units][inputs] int8; bias: int32 [units]; scale: float64 [units]. */
 
@@ -11,7 +11,7 @@ int fully_connected_s16_check(const struct fully_connected_s16 *op, const ek_mod
     return ek_inside(model, op->input, rows * inputs * 2, 2) && ek_writable(model, op->output, rows * units * 2, 2) &&
            ek_inside(model, op->weights, units * inputs, 1) && ek_inside(model, op->bias, units * 4, 4) &&
            ek_inside(model, op->scale, units * 8, 8) &&
-           op->low >= -32768 && op->high <= 32767 && op->low <= op->high;
+           ek_clamp_fits_s16(op->low, op->high);
 }
 
 void fully_connected_s16(const struct fully_connected_s16 *op, const ek_model *model) {
@@ -22,9 +22,8 @@ void fully_connected_s16(const struct fully_connected_s16 *op, const ek_model *m
     for (int32_t row = 0; row < op->rows; row++, input += op->inputs) {
         const int8_t *w = ek_value(model, op->weights);
         for (int32_t u = 0; u < op->units; u++, w += op->inputs) {
-            uint32_t sum = (uint32_t)bias[u];
-            for (int32_t i = 0; i < op->inputs; i++) sum += (uint32_t)(input[i] * w[i]);
-            *output++ = (int16_t)ek_half_away((int32_t)sum * scale[u], op->low, op->high);
+            const double sum = (double)(bias[u] + ek_dot_s16(input, w, op->inputs));
+            *output++ = (int16_t)ek_half_away(sum * scale[u], op->low, op->high);
         }
     }
 }

@@ -1,7 +1,7 @@
 #include "engine.h"
 
-/* The mean over the middle of [outer][reduced][inner]: y = clamp(round(sum * scale + bias)), half to even, with
- * scale = input_scale / output_scale / reduced and bias = output_zero - input_zero * reduced * scale, all in
+/* A mean (or a sum) over the middle of [outer][reduced][inner]: y = clamp(round(sum * scale + bias)), half to even, with
+ * scale = input_scale / output_scale / reduced (or / 1) and bias = output_zero - input_zero * reduced * scale, all in
  * float32: XNNPACK's qs8 mean. */
 
 int mean_s8_check(const struct mean_s8 *op, const ek_model *model) {

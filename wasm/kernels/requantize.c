@@ -1,8 +1,7 @@
-#include "engine.h"
+#include "multiplier.h"
 
 /* q' = clamp((q - input_zero) * multiplier * 2^(shift - 31) + output_zero) between int8 and int16, rounded twice
- * as gemmlowp's saturating rounding doubling high multiply and rounding divide by a power of two are: TFLite's
- * Requantize. */
+ * as multiplier.h says: TFLite's Requantize. */
 
 int requantize_check(const struct requantize *op, const ek_model *model) {
     int in = op->input_bytes, out = op->output_bytes;
@@ -13,20 +12,12 @@ int requantize_check(const struct requantize *op, const ek_model *model) {
            op->output_zero <= 127;
 }
 
-static int32_t scaled(int32_t x, int32_t multiplier, int32_t shift) {
-    int64_t product = (int64_t)(x * (1 << (shift > 0 ? shift : 0))) * multiplier;
-    int32_t high = (int32_t)((product + (product >= 0 ? 1 << 30 : 1 - (1 << 30))) / (1ll << 31));
-    if (shift >= 0) return high;
-    int32_t mask = (int32_t)((1ll << -shift) - 1), rest = high & mask;
-    return (int32_t)((int64_t)high >> -shift) + (rest > (mask >> 1) + (high < 0));
-}
-
 void requantize(const struct requantize *op, const ek_model *model) {
     const void *input = ek_value(model, op->input);
     void *output = ek_output(model, op->output);
     for (int32_t i = 0; i < op->count; i++) {
         int32_t x = op->input_bytes == 1 ? ((const int8_t *)input)[i] : ((const int16_t *)input)[i];
-        int32_t y = scaled(x - op->input_zero, op->multiplier, op->shift) + op->output_zero;
+        int32_t y = ek_multiplied(x - op->input_zero, op->multiplier, op->shift) + op->output_zero;
         if (op->output_bytes == 1) ((int8_t *)output)[i] = (int8_t)ek_clamp(y, -128, 127);
         else ((int16_t *)output)[i] = (int16_t)ek_clamp(y, -32768, 32767);
     }
