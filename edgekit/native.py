@@ -43,7 +43,7 @@ LIBRARIES: Mapping[str, Library] = {
 #: Contraction would fuse a multiplication and an addition, and give other bits than the interpreter.
 _FLAGS = (
     *("-O3", "-std=c11", "-shared", "-fPIC", "-nostdlib", "-fno-builtin"),
-    *("-ffp-contract=off", "-fno-stack-protector", "-fno-sanitize=all", "-Wl,-s"),
+    *("-ffp-contract=off", "-fno-math-errno", "-fno-stack-protector", "-fno-sanitize=all", "-Wl,-s"),
 )
 
 

@@ -68,7 +68,12 @@ final class NativeOpener implements RuntimeOpener {
   @override
   Future<EdgeRuntime> open(Manifest manifest, BundleFiles files) async {
     final (:plan, :weights) = await readPlanFiles(manifest, files);
-    return NativeRuntime(plan, weights, library: library);
+    return NativeRuntime(
+      plan,
+      weights,
+      library: library,
+      isExact: manifest.targets['wasm']!.isExact,
+    );
   }
 }
 
@@ -97,7 +102,13 @@ List<String> get _names => switch (Platform.operatingSystem) {
 
 /// A model in the native engine, equal to the int8 model bit for bit.
 final class NativeRuntime implements EdgeRuntime {
-  NativeRuntime._(this._engine, this._plan, Uint8List plan, Uint8List weights) {
+  NativeRuntime._(
+    this._engine,
+    this._plan,
+    this.isExact,
+    Uint8List plan,
+    Uint8List weights,
+  ) {
     if (weights.length != _plan.weightsBytes) {
       throw const EdgekitException(
         EdgekitErrorCode.format,
@@ -132,8 +143,13 @@ final class NativeRuntime implements EdgeRuntime {
   }
 
   /// Make it from the bytes of plan.bin and of the joined shards.
-  factory NativeRuntime(Uint8List plan, Uint8List weights, {String? library}) =>
-      NativeRuntime._(_find(library), Plan.parse(plan), plan, weights);
+  factory NativeRuntime(
+    Uint8List plan,
+    Uint8List weights, {
+    String? library,
+    bool isExact = true,
+  }) =>
+      NativeRuntime._(_find(library), Plan.parse(plan), isExact, plan, weights);
 
   final _Engine _engine;
   final Plan _plan;
@@ -145,7 +161,7 @@ final class NativeRuntime implements EdgeRuntime {
   String get name => 'native';
 
   @override
-  bool get isExact => true;
+  final bool isExact;
 
   NativeMemory _take(int bytes) {
     final memory = NativeMemory(bytes);

@@ -15,7 +15,7 @@ part 'dense_operators.dart';
 /// It reads the plan of the target wasm. Convolutions and pools are refused:
 /// for them there is the native engine, and the wasm engine on the web.
 final class DenseRuntime implements EdgeRuntime {
-  DenseRuntime._(Plan plan, Uint8List weights)
+  DenseRuntime._(Plan plan, Uint8List weights, this.isExact)
     : _plan = plan,
       _weights = Region(_aligned(weights, weights.length)),
       _arena = Region(_aligned(const [], plan.arenaBytes)) {
@@ -27,7 +27,11 @@ final class DenseRuntime implements EdgeRuntime {
   /// Make it from the bytes of plan.bin and of the joined shards.
   ///
   /// Throws an [EdgekitException] that names the first operator it lacks.
-  factory DenseRuntime(Uint8List plan, Uint8List weights) {
+  factory DenseRuntime(
+    Uint8List plan,
+    Uint8List weights, {
+    bool isExact = true,
+  }) {
     final parsed = Plan.parse(plan);
     for (final step in parsed.steps) {
       final operator = _operators[step.code];
@@ -52,7 +56,7 @@ final class DenseRuntime implements EdgeRuntime {
         'have ${weights.length}; export the bundle again',
       );
     }
-    return DenseRuntime._(parsed, weights);
+    return DenseRuntime._(parsed, weights, isExact);
   }
 
   final Plan _plan;
@@ -63,7 +67,7 @@ final class DenseRuntime implements EdgeRuntime {
   String get name => 'dart';
 
   @override
-  bool get isExact => true;
+  final bool isExact;
 
   /// As [run], without a future.
   Float32List runNow(Float32List input) {
@@ -116,7 +120,8 @@ final class DenseOpener implements RuntimeOpener {
   @override
   Future<EdgeRuntime> open(Manifest manifest, BundleFiles files) async {
     final (:plan, :weights) = await readPlanFiles(manifest, files);
-    return DenseRuntime(plan, weights);
+    final isExact = manifest.targets['wasm']!.isExact;
+    return DenseRuntime(plan, weights, isExact: isExact);
   }
 }
 

@@ -191,6 +191,8 @@ void binaryF32(
     if (kind == 0) v = p + q;
     if (kind == 1) v = p - q;
     if (kind == 2) v = p * q;
+    if (kind == 4) v = p > q ? p : q;
+    if (kind == 5) v = p < q ? p : q;
     y[yAt + i] = clampFloat(fround(v), low, high);
     ia = ia + 1 == aCount ? 0 : ia + 1;
     ib = ib + 1 == bCount ? 0 : ib + 1;
