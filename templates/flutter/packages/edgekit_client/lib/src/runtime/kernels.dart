@@ -1,8 +1,6 @@
 // The arithmetic of the engine's kernels (wasm/kernels of edgekit), bit for
-// bit, in numbers that JavaScript has too: no integer beyond 2^53, and no
-// bitwise operator, because those are 32-bit and unsigned there. Float32
-// results are rounded by a store into a Float32List. tests/dart_to_js.py of
-// edgekit turns this very text into JavaScript and runs it.
+// bit, in numbers that JavaScript has: nothing beyond 2^53, no bitwise operator
+// (32-bit and unsigned there). tests/dart_to_js.py runs this text there.
 
 import 'dart:typed_data';
 
