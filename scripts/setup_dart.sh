@@ -18,6 +18,7 @@ cannot() { echo "no Dart here: $*" >&2; exit 3; }
 mkdir -p "$1"
 cd "$1"
 here=$(pwd)
+if command -v flock >/dev/null; then exec 9>.lock; flock 9; fi # one set-up at a time
 [ -e ready-1 ] && exit 0
 [ "$(uname -sm)" = "Linux x86_64" ] || cannot "its pinned files are for Linux on x86-64"
 for tool in npm apt-get dpkg tar sha256sum; do command -v $tool >/dev/null || cannot "$tool is missing"; done

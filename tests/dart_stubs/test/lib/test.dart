@@ -49,6 +49,13 @@ Future<void> _run() async {
   exit(failed == 0 ? 0 : 1);
 }
 
+/// Which platforms a test file is for.
+class TestOn {
+  const TestOn(this.expression);
+
+  final String expression;
+}
+
 class TestFailure implements Exception {
   TestFailure(this.message);
 

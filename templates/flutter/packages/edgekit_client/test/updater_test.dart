@@ -101,7 +101,7 @@ void main() {
     expect(
       '${(outcome as UpdateRefused).reason}',
       'no runtime can run fake 1.1.0 here: fake: 32 of 32 golden rows differ, '
-          'by up to 32.0',
+          'by up to 32.00',
     );
     expect(await running(), '1.0.0');
     transport.asked.clear();

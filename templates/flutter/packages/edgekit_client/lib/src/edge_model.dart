@@ -92,7 +92,7 @@ final class EdgeModel {
     throw EdgekitException(
       EdgekitErrorCode.selfTest,
       '${test.differing} of ${test.rows} golden rows differ, by up to '
-      '${test.largestError}',
+      '${test.largestError.toStringAsPrecision(4)}',
     );
   }
 
