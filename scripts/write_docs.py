@@ -59,6 +59,7 @@ EXAMPLES: Mapping[str, str] = {
     "edgekit promote --site local --folder back --from next --no-check\n"
     "edgekit rollback --site local --folder back --no-check",
     "prune": "edgekit prune --site local --keep 5 --dry-run",
+    "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
 NOT_RUN: Mapping[str, str] = {"canary": "it needs a site with a canary; tests/test_publish.py has one"}

@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import flutter_models
 import pytest
+from dart import Dart, find_dart
 from fabricated import make_bundle
 from fake_hosting import FakeHosting
 from fake_server import running
@@ -101,3 +103,21 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bundle]
         return made[text]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def dart() -> Dart:
+    """A Dart VM, type checker and formatter; where they cannot be had, what needs them is skipped and says so."""
+    return find_dart()
+
+
+@pytest.fixture(scope="session")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A network of 20 features with tanh."""
+    return flutter_models.twenty(tmp_path_factory.mktemp("twenty") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A network whose features, labels and results have names that no language wants."""
+    return flutter_models.nasty(tmp_path_factory.mktemp("nasty") / "bundle")

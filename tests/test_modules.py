@@ -31,6 +31,7 @@ ORDER = """
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     model_card store hosting server runtimes.node runtimes.chromium
     load quantize export verify report verdicts init firebase_ml inspect_model inspect_bundle
+    dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
     publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
@@ -39,7 +40,7 @@ ORDER = """
     publish releases
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.export cli.verify cli.serve
-    cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune
+    cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 

@@ -25,7 +25,7 @@ ROOT = Path(edgekit.__file__).parents[1]
 ASSETS = {
     **{f"wasm/js/{f.name}": f for f in (ROOT / "wasm/js").iterdir() if f.is_file()},
     **{f"wasm/dist/{f.name}": f for f in (ROOT / "wasm/dist").iterdir()},
-    "wasm/kernels/registry.inc": ROOT / "wasm/kernels/registry.inc",
+    **{f"wasm/kernels/{f.name}": f for f in (ROOT / "wasm" / "kernels").iterdir()},
     **{f.relative_to(ROOT).as_posix(): f for f in (ROOT / "templates").rglob("*") if f.is_file()},
 }
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PIP_", "EDGEKIT_"))}

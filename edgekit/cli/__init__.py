@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
     "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
+    "flutter": ("edgekit.cli.flutter", "Write a Flutter client: a typed Dart package of the model and an app."),
 }
 #: Packages that are not in the base install: the extra that brings them.
 EXTRAS: Mapping[str, str] = {

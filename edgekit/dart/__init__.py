@@ -1,0 +1,1 @@
+"""Dart source from a manifest: names, layout, and the files of a model's package."""
