@@ -23,7 +23,7 @@ ORDER = """
     placement data tfjs_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
-    quantization.edges quantization.rules quantization.rounding quantization.ranges
+    quantization.edges quantization.rules quantization.rounding quantization.patches quantization.ranges
     quantization.passes quantization.rewrite quantization.ladder
     lowering.context lowering.requantization lowering.sigmoid_table
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
