@@ -24,7 +24,8 @@ ORDER = """
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches quantization.ranges
-    quantization.passes quantization.rewrite quantization.ladder
+    quantization.clipping quantization.passes quantization.equalize quantization.rewrite quantization.ladder
+    quantization.modes quantization.cost quantization.coverage quantization.trials
     lowering.context lowering.requantization lowering.sigmoid_table
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
     targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
