@@ -106,7 +106,9 @@ def _network(keras: object, name: str, x: Values, y: Values) -> object:
             "wide": ([1024, 1024], "relu"),
         }[name]
         for count in units:
-            value = layers.Dense(count, kind, kernel_initializer="he_normal" if kind == "relu" else "glorot_uniform")(value)
+            value = layers.Dense(count, kind, kernel_initializer="he_normal" if kind == "relu" else "glorot_uniform")(
+                value
+            )
     scale = layers.Rescaling(float(y.std()), float(y.mean()))
     return keras.Model(inputs, scale(layers.Dense(1)(value)))  # type: ignore[attr-defined]
 

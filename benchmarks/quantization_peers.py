@@ -225,7 +225,9 @@ def table(folder: Path, names: list[str], fresh: set[str], chosen: list[str]) ->
         account = folder / name / "edgekit-auto.json"
         recipe = json.loads(account.read_text())["recipe"] if account.exists() else ""
         cells = [cell(folder / name, a) for a in found.values()]
-        lines.append(f"| {' | '.join([CASES[name].meaning, f'{drop.metric} {drop.float_value:.4g}', *cells, recipe])} |")
+        lines.append(
+            f"| {' | '.join([CASES[name].meaning, f'{drop.metric} {drop.float_value:.4g}', *cells, recipe])} |"
+        )
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines) + "\n"
 

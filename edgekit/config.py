@@ -1,7 +1,7 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
-Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe], [recipe.layers],
-[budgets], [targets.tfjs], [targets.wasm]. The dataclasses below are the reference; `edgekit init` writes a commented file.
+Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
+[recipe.layers], [budgets], [targets.tfjs], [targets.wasm]. The dataclasses below are the reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ def _check_budgets(config: Config, where: str) -> None:
         value = getattr(config.budgets, key)
         if not 0 <= value <= 1:  # also catches nan
             raise InputError(
-                f"{where}: {key} is {value:g}; write a share from 0 to 1 such as 0.01, or a percentage such as \"1%\""
+                f'{where}: {key} is {value:g}; write a share from 0 to 1 such as 0.01, or a percentage such as "1%"'
             )
     metric = config.budgets.metric
     if metric and metric not in METRICS and not OWN_METRIC.match(metric):

@@ -24,7 +24,7 @@ from edgekit.formats.thinning import Thinned
 from edgekit.manifest import Feature, Signature
 from edgekit.placement import MAX_NAMED, Placed, elements, names_of, numbers, place_features, results_of
 
-__all__ = ["Dataset", "features_of", "load_data", "results_of", "split"]
+__all__ = ["Dataset", "features_of", "load_data", "results_of", "split", "take"]
 
 ENDINGS = (".npz", ".csv", ".parquet")
 #: Fewer rows cannot both calibrate and judge a model.
@@ -99,7 +99,7 @@ def split(data: Dataset, seed: int, fraction: float = 0.25) -> tuple[Dataset, Da
         )
     order = np.random.RandomState(seed).permutation(data.rows)
     held = min(max(1, round(data.rows * fraction)), data.rows - 1)
-    return _take(data, np.sort(order[held:])), _take(data, np.sort(order[:held]))
+    return take(data, np.sort(order[held:])), take(data, np.sort(order[:held]))
 
 
 def features_of(data: Dataset, config: Config, model_inputs: tuple[Signature, ...]) -> tuple[Feature, ...]:
@@ -376,7 +376,8 @@ def _range(feature: FeatureConfig, column: Float32) -> tuple[float, float]:
     return low, high if high > low else low + max(1.0, abs(low) * 1e-6)
 
 
-def _take(data: Dataset, rows: npt.NDArray[Any]) -> Dataset:
+def take(data: Dataset, rows: npt.NDArray[Any]) -> Dataset:
+    """Return the rows with these numbers."""
     labels = None if data.labels is None else data.labels[rows]
     return replace(data, inputs=data.inputs[rows], labels=labels, side={n: v[rows] for n, v in data.side.items()})
 

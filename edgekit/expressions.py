@@ -1,12 +1,12 @@
 """Conditions such as `age > 60 and sex == "group 1"`: a tiny language of its own, never Python's eval.
 
-    or      := and ("or" and)*
-    and     := not ("and" not)*
-    not     := "not" not | compare
-    compare := sum (("<" | "<=" | ">" | ">=" | "==" | "!=") sum)?
-    sum     := product (("+" | "-") product)*
-    product := atom (("*" | "/") atom)*
-    atom    := number | "text" | name | `name with spaces` | "-" atom | "(" or ")"
+or      := and ("or" and)*
+and     := not ("and" not)*
+not     := "not" not | compare
+compare := sum (("<" | "<=" | ">" | ">=" | "==" | "!=") sum)?
+sum     := product (("+" | "-") product)*
+product := atom (("*" | "/") atom)*
+atom    := number | "text" | name | `name with spaces` | "-" atom | "(" or ")"
 """
 
 from __future__ import annotations

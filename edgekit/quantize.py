@@ -18,6 +18,7 @@ from edgekit.models import Model
 from edgekit.progress import Progress, silent
 from edgekit.quantization.cost import cost
 from edgekit.quantization.coverage import choose_rows
+from edgekit.quantization.diagnosis import shared_scale
 from edgekit.quantization.edges import edge_rows
 from edgekit.quantization.ladder import AUTO, RUNGS
 from edgekit.quantization.modes import MODES
@@ -25,6 +26,7 @@ from edgekit.quantization.passes import (
     detach_variable_bias,
     fold_bias_add,
     pool_as_mean,
+    prologue,
     spread_inputs,
     widen_half_weights,
 )
@@ -144,8 +146,13 @@ def prepare(graph: Graph, rows: Rows, config: Config, progress: Progress) -> tup
     folded = pool_as_mean(fold_bias_add(detach_variable_bias(widen_half_weights(graph))))
     seen = choose_rows(folded, rows.calibration.inputs, config.recipe.calibration_rows, progress)
     edges = edge_rows(rows.features)
-    ready = spread_inputs(folded, calibrate(folded, seen, edges, progress).ranges)
-    repairs = ("each input column got a range of its own",) if len(ready.ops) > len(folded.ops) else ()
+    ranges = calibrate(folded, seen, edges, progress).ranges
+    ready = spread_inputs(folded, ranges)
+    names = rows.calibration.names or tuple(f"column {i + 1}" for i in range(seen.shape[1]))
+    cause = shared_scale(folded, ranges, names)
+    done = ["the normalization stays in float32"] if prologue(folded) > set(folded.inputs) and cause else []
+    done += ["each input column got a range of its own"] if len(ready.ops) > len(folded.ops) else []
+    repairs = (f"{cause}: {' and '.join(done)}".lstrip(": "),) if done else ()
     return Trials(ready, Calibration(seen, edges), config.recipe.layers, progress), repairs
 
 
@@ -179,7 +186,9 @@ def _climb(
         if rung.tuned and tune is None:
             notes.append(f"{recipe} was not run: tuning needs TensorFlow (the extra convert)")
             if len(recipes) == 1:
-                raise InputError(f"the recipe {recipe} needs TensorFlow here; install it: pip install 'edgekit[convert]'")
+                raise InputError(
+                    f"the recipe {recipe} needs TensorFlow here; install it: pip install 'edgekit[convert]'"
+                )
             continue
         if "named" in (rung.wide, rung.floats):
             named = _fewest_layers(trials, judge, recipe)
@@ -251,7 +260,6 @@ def float_ends(graph: Graph) -> Graph:
         tail.append(Op("DEQUANTIZE", (index,), (outputs[-1],), {}))
     builder.ops += [*graph.ops, *tail]
     return builder.build(tuple(inputs), tuple(outputs))
-
 
 
 def _finite(outputs: Values, model: Model) -> None:

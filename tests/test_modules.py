@@ -14,31 +14,31 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    graph config manifest models golden
+    expressions graph config manifest models golden
     affine metrics arena plan shards
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
-    formats.columns formats.csv_read formats.npz_read formats.parquet
+    formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
     placement data tfjs_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
-    quantization.edges quantization.rules quantization.rounding quantization.patches quantization.ranges
+    quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
     quantization.clipping quantization.passes quantization.equalize quantization.rewrite quantization.ladder
-    quantization.modes quantization.cost quantization.coverage quantization.trials
+    quantization.modes quantization.cost quantization.coverage quantization.trials quantization.diagnosis
     lowering.context lowering.requantization lowering.sigmoid_table
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction lowering
     targets.protocol targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     store hosting server runtimes.node runtimes.chromium
-    load quantize export verify report verdicts init inspect_model
+    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init inspect_model
     cli.options cli.console cli
-    cli.init cli.inspect cli.export cli.verify cli.serve
+    cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
 #: Packages that are heavy or not in the base install: the modules that may import them.
 HEAVY = {
-    "tensorflow": {"formats.keras_worker", "formats.tfjs_worker"},
+    "tensorflow": {"formats.keras_worker", "formats.tfjs_worker", "formats.tuning_worker"},
     "tensorflowjs": {"formats.tfjs_worker"},
     "keras": {"formats.keras_worker"},
     "h5py": {"formats.keras_worker"},

@@ -86,9 +86,7 @@ def read_side(path: Path, names: tuple[str, ...], limit: int) -> dict[str, npt.N
     return {name: table[:, i] for i, name in enumerate(names)}
 
 
-def _read_rows(
-    path: Path, lines: Iterator[Line], picks: list[int], columns: tuple[Column, ...], limit: int
-) -> Float32:
+def _read_rows(path: Path, lines: Iterator[Line], picks: list[int], columns: tuple[Column, ...], limit: int) -> Float32:
     codes = [{label: float(code) for code, label in enumerate(c.categories)} for c in columns]
     kept, chunk = Thinned(limit, len(columns)), []
     for line, cells in lines:

@@ -22,7 +22,7 @@ BATCH_ROWS, BATCH_BYTES = 65536, 64_000_000
 
 
 def read(path: Path, choose: Choose, limit: int = 1 << 62) -> Float32:
-    """Return the wanted columns [rows, columns], read in batches; of more than `limit` rows some, at equal distances."""
+    """Return the wanted columns [rows, columns], in batches; of more than `limit` rows some, at equal distances."""
     try:
         with pq.ParquetFile(path) as file:
             names = tuple(file.schema_arrow.names)

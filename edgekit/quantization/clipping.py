@@ -30,7 +30,7 @@ HalfError = Callable[[Mapping[int, Range], int], float]
 
 
 def clip_ranges(statistics: Statistics, choice: str) -> Mapping[int, Range]:
-    """Return the ranges of int8 after "extremes", "percentile" or "mse"; a tensor without a sample keeps its extremes."""
+    """Return the ranges of int8 by "extremes", "percentile" or "mse"; a tensor without a sample keeps its extremes."""
     if choice == "extremes":
         return {}
     chosen = {}

@@ -32,12 +32,14 @@ def choose_rows(graph: Graph, inputs: Rows, count: int, progress: Progress = sil
     even = np.linspace(0, len(inputs) - 1, count).round().astype(np.int64)
     left = np.setdiff1d(even, extremes)
     picked = np.linspace(0, len(left) - 1, min(count - len(extremes), len(left))).round().astype(np.int64)
-    return inputs[np.unique(np.concatenate([np.array(extremes, np.int64), left[picked]]))]
+    rows: Rows = inputs[np.unique(np.concatenate([np.array(extremes, np.int64), left[picked]]))]
+    return rows
 
 
 def _feature_extremes(inputs: Rows) -> list[int]:
     """Return the rows with the lowest and highest value of each column."""
-    return np.stack([inputs.argmin(axis=0), inputs.argmax(axis=0)]).T.reshape(-1).tolist()
+    ends = np.stack([inputs.argmin(axis=0), inputs.argmax(axis=0)])
+    return [int(row) for row in ends.T.reshape(-1)]
 
 
 def _hidden_extremes(graph: Graph, inputs: Rows, progress: Progress) -> list[int]:

@@ -16,8 +16,8 @@ from edgekit.quantization.rules import RULES
 class Recipe:
     """What a rung does, in words.
 
-    wide, floats: the layers that leave int8, for the rule's wide type or for float32: none, head, all, or named (as few
-    as the budget needs, those that cost the most first). ranges: one of clipping.CHOICES. prepare: of the float graph.
+    wide, floats: the layers that leave int8, for the rule's wide type or for float32: none, head, all, or named (as
+    few as the budget needs, those that cost the most first). ranges: one of clipping.CHOICES. prepare: of the float graph.
     """
 
     meaning: str
@@ -80,9 +80,7 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
             known = [len(members) - 1]
         members[max(known)].append(position)
         owner.update(dict.fromkeys(op.outputs, max(known)))
-    return tuple(
-        Block(graph.layer(graph.ops[m[0]]), tuple(m), graph.ops[m[0]].kind) for m in members
-    )
+    return tuple(Block(graph.layer(graph.ops[m[0]]), tuple(m), graph.ops[m[0]].kind) for m in members)
 
 
 def types_for(

@@ -44,7 +44,9 @@ def detach_variable_bias(graph: Graph) -> Graph:
 
 def compact(graph: Graph) -> Graph:
     """Leave out the tensors that nothing uses."""
-    used = sorted({*graph.inputs, *graph.outputs, *(i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0)})
+    used = sorted(
+        {*graph.inputs, *graph.outputs, *(i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0)}
+    )
     place = {index: i for i, index in enumerate(used)} | {-1: -1}
     ops = tuple(
         replace(op, inputs=tuple(place[i] for i in op.inputs), outputs=tuple(place[i] for i in op.outputs))

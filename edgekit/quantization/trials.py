@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
-from edgekit.progress import Progress, silent
+from edgekit.progress import Progress
 from edgekit.quantization.clipping import clip_ranges, ranges_by_answers
 from edgekit.quantization.equalize import equalize
 from edgekit.quantization.ladder import RUNGS, Block, blocks, types_for
@@ -50,7 +50,9 @@ class Contribution:
 class Trials:
     """One float graph, ready for quantization, and what was seen of it."""
 
-    def __init__(self, graph: Graph, calibration: Calibration, overrides: Mapping[str, str], progress: Progress) -> None:
+    def __init__(
+        self, graph: Graph, calibration: Calibration, overrides: Mapping[str, str], progress: Progress
+    ) -> None:
         self.graph, self.calibration = graph, calibration
         self.overrides, self.progress = overrides, progress
         self._ranges: dict[tuple[int, str], Mapping[int, Range]] = {}
