@@ -86,8 +86,8 @@ class DataConfig:
     """`[data]`: which files and rows judge the model."""
 
     evaluation: str = ""  # a file of held-out rows, relative to edgekit.toml; a quarter of --data where absent
-    time: str = ""  # a column of times: the latest rows are held out, not random ones
     seed: int = 0
+    time: str = ""  # a column of times: the latest rows are held out, not random ones
     max_rows: int = 200_000  # of larger files that many rows are kept, at equal distances
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.config import ALIASES, Config, metric_of
 from edgekit.data import Dataset
-from edgekit.errors import EdgekitError, InputError
+from edgekit.errors import EdgekitError, InputError, missing_extra
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, GraphBuilder, Op
 from edgekit.manifest import Feature
@@ -33,6 +33,7 @@ from edgekit.quantization.passes import (
 from edgekit.quantization.ranges import calibrate
 from edgekit.quantization.trials import Calibration, Trials, Tune
 from edgekit.runtimes.litert import Interpreter
+from edgekit.tuning import zeros
 
 #: Of the blocks that a rung takes out of int8, how many are tried; beyond them `int16` takes all.
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -94,10 +95,11 @@ def _takes_all(_graph: Graph) -> str:
 @dataclass(frozen=True, eq=False)
 class Limits:
     """What a rung must do beyond the budget: `refuses` says in words why the targets cannot take a graph; `tune` trains
-    weights, None where that cannot be had."""
+    weights for int8 and `prune` until a part of them is zero, None where that cannot be had."""
 
     refuses: Callable[[Graph], str] = _takes_all
     tune: Tune | None = None
+    prune: Tune | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,19 +127,35 @@ def quantize(
     mode = ALIASES.get(config.recipe.mode, config.recipe.mode)
     if mode in MODES:
         return _plain(model, mode, judge)
-    trials, repairs = prepare(model.graph, rows, config, progress)
+    graph = model.graph
+    pruned: tuple[str, ...] = ()
+    if config.recipe.sparsity:
+        graph, pruned = _pruned(graph, rows, config, limits)
+    trials, repairs = prepare(graph, rows, config, progress)
+    repairs = (*pruned, *repairs)
     tried: list[_Tried] = []
     notes: list[str] = []
     climb = _climb(trials, judge, AUTO if mode == "auto" else (mode,), limits.tune, notes)
     for one in climb:
         tried.append(one)
-        if not one.rung.refused and one.rung.result.upper <= config.budgets.max_drop:
+        if not one.rung.refused and judge.holds(one):
             break
     best = min(tried, key=lambda t: (bool(t.rung.refused), t.rung.result.upper))
     holds = best.rung.result.drop <= config.budgets.max_drop
     rungs = tuple(t.rung for t in tried)
     return Quantized(
         best.graph, best.raw, best.rung.recipe, rungs, repairs, holds, floats, best.outputs, tuple(notes), trials
+    )
+
+
+def _pruned(graph: Graph, rows: Rows, config: Config, limits: Limits) -> tuple[Graph, tuple[str, ...]]:
+    """Prune the float graph with itself as the teacher, before anything is quantized."""
+    if limits.prune is None:
+        raise missing_extra("pruning (recipe.sparsity)", "convert")
+    pruned = limits.prune(graph, {})
+    gone, all_weights = zeros(pruned)
+    return pruned, (
+        f"{gone / max(all_weights, 1):.1%} of {all_weights:,} weights were pruned, the float model as teacher",
     )
 
 
@@ -174,7 +192,10 @@ class _Judge:
         return _Tried(rung, graph, raw, outputs)
 
     def holds(self, tried: _Tried) -> bool:
-        return tried.rung.result.upper <= self.config.budgets.max_drop
+        """Tell whether the bound keeps the budget. A pruned model differs from the float one by more than rounding: no
+        rung brings it back, so there the loss itself counts."""
+        result = tried.rung.result
+        return (result.drop if self.config.recipe.sparsity else result.upper) <= self.config.budgets.max_drop
 
 
 def _climb(

@@ -19,9 +19,11 @@ from edgekit.models import Model
 from edgekit.plain import plain
 from edgekit.progress import Progress, silent
 from edgekit.quantization.cost import RATES
+from edgekit.quantization.trials import Tune
 from edgekit.quantize import Limits, Quantized, Rows, quantize
 from edgekit.rows import judged_rows
 from edgekit.targets import TARGETS
+from edgekit.tuning import can_tune, tune
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,22 @@ def quantize_model(request: Request, config: Config, progress: Progress = silent
 
 def make(model: Model, rows: Rows, config: Config, targets: tuple[str, ...], progress: Progress = silent) -> Made:
     """Quantize a loaded model for these targets and judge it."""
-    limits = Limits(refusing(model, targets))
+    limits = limits_of(model, rows, config, targets, progress)
     quantized = quantize(model, rows, config, progress, limits)
     audit = inspect_quality(model, rows, quantized, config, progress)
     return Made(model, rows, quantized, audit, audit.warnings)
+
+
+def limits_of(model: Model, rows: Rows, config: Config, targets: tuple[str, ...], progress: Progress) -> Limits:
+    """Return what the targets refuse, and how weights are trained where TensorFlow is here."""
+    lesson, seed = rows.calibration.inputs, config.data.seed
+    if not can_tune():
+        return Limits(refusing(model, targets))
+
+    def teach(sparsity: float) -> Tune:
+        return lambda graph, ranges: tune(graph, lesson, ranges, sparsity, seed, progress)
+
+    return Limits(refusing(model, targets), teach(0.0), teach(config.recipe.sparsity))
 
 
 def check_targets(names: tuple[str, ...]) -> None:

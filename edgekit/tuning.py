@@ -20,7 +20,7 @@ from edgekit.quantization.ranges import Range
 
 Rows = npt.NDArray[np.float32]
 #: Steps of 64 rows, and the size of the first one in units of each layer's own spread of weights.
-STEPS, RATE = 1500, 2e-3
+STEPS, RATE = 1000, 2e-4
 PRUNING_STEPS, PRUNING_RATE = 3000, 5e-3
 #: More rows take memory and tell nothing new in so few steps.
 MAX_ROWS = 20_000

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgekit.config import (
     KINDS,
+    LAYER_TYPES,
     MAX_SEED,
     RECIPES,
     TASKS,
@@ -23,6 +24,7 @@ from edgekit.config import (
     FeatureConfig,
     OutputConfig,
     RecipeConfig,
+    SliceConfig,
     TargetsConfig,
     TfjsConfig,
     WasmConfig,
@@ -43,6 +45,7 @@ name = "age"
 unit = "years"
 range = [18, 90.5]
 kind = "integer"
+monotone = "increasing"
 [[features]]
 column = "sex"
 kind = "category"
@@ -52,14 +55,28 @@ input = "other"
 name = "progression"
 unit = "points"
 column = "y"
+[[slices]]
+name = "elderly"
+where = "age > 60"
+[[slices]]
+name = "age"
+column = "age"
+bins = [30, 60]
 [data]
 evaluation = "held_out.csv"
 seed = 7
+time = "day"
+max_rows = 1000
 [recipe]
 mode = "int8"
 calibration_rows = 100
+sparsity = 0.5
+[recipe.layers]
+"dense*" = "int16"
 [budgets]
 max_drop = "0.5%"
+max_slice_drop = "4%"
+metric = "mae"
 [targets.tfjs]
 weights = "uint8"
 shard_bytes = 1024
@@ -86,13 +103,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         version="1.2.0",
         task="regression",
         features=(
-            FeatureConfig("AGE", "age", "years", (18.0, 90.5), "integer"),
+            FeatureConfig("AGE", "age", "years", (18.0, 90.5), "integer", monotone="increasing"),
             FeatureConfig("sex", kind="category", categories=("f", "m"), input="other"),
         ),
         outputs=(OutputConfig("progression", "points", "y"),),
-        data=DataConfig(str(tmp_path / "held_out.csv"), 7),
-        recipe=RecipeConfig("int8", 100),
-        budgets=BudgetConfig(0.005),
+        slices=(SliceConfig("elderly", where="age > 60"), SliceConfig("age", "age", (30.0, 60.0))),
+        data=DataConfig(str(tmp_path / "held_out.csv"), 7, "day", 1000),
+        recipe=RecipeConfig("int8", 100, 0.5, {"dense*": "int16"}),
+        budgets=BudgetConfig(0.005, 0.04, "mae"),
         targets=TargetsConfig(TfjsConfig("uint8", 1024), WasmConfig(65536)),
     )
 
@@ -123,18 +141,55 @@ FEATURE = '[[features]]\ncolumn = "a"\n'
 
 BAD = [
     pytest.param(
+        "[recipe]\nsparsity = 1.0",
+        ": recipe: sparsity is 1; use a share from 0 to 0.99 such as 0.8",
+        id="nothing would be left",
+    ),
+    pytest.param(
+        "[recipe.layers]\n'dense*' = 'int4'",
+        ": recipe: layers: dense* is 'int4'; choose one of int8, int16, float32",
+        id="a type that no layer computes in",
+    ),
+    pytest.param(
+        "[budgets]\nmetric = 'accuracy'",
+        ": budgets: metric is 'accuracy'; choose one of rmse, mae, r2, top-1, or write module:function",
+        id="an unknown metric",
+    ),
+    pytest.param(
+        "[budgets]\nmetric = 'top-1'",
+        ": budgets: metric is 'top-1', which is not one for regression; change it or the task",
+        id="a metric of the other task",
+    ),
+    pytest.param(
+        "[[slices]]\nname = 'a'",
+        ": [[slices]] number 1: give either a column or a condition in `where`",
+        id="a slice of nothing",
+    ),
+    pytest.param(
+        "[[slices]]\nname = 'a'\ncolumn = 'b'\nbins = [2.0, 1.0]",
+        ": [[slices]] number 1: bins are the edges for a column, each larger than the one before; correct them",
+        id="bins that fall",
+    ),
+    pytest.param(
+        FEATURE + "monotone = 'up'",
+        ": [[features]] number 1: monotone is 'up'; choose one of increasing, decreasing",
+        id="a direction that is none",
+    ),
+    pytest.param(
         "nane = 'x'",
-        ": unknown key 'nane'; known keys are budgets, data, features, name, outputs, recipe, targets, task, version",
+        ": unknown key 'nane'; known keys are budgets, data, features, name, outputs, recipe, slices, "
+        "targets, task, version",
         id="a typo at the top",
     ),
     pytest.param(
         "[recipe]\nmod = 'int8'",
-        ": recipe: unknown key 'mod'; known keys are calibration_rows, mode",
+        ": recipe: unknown key 'mod'; known keys are calibration_rows, layers, mode, sparsity",
         id="a typo in a table",
     ),
     pytest.param(
         FEATURE + "units = 'kg'",
-        ": features[0]: unknown key 'units'; known keys are categories, column, input, kind, name, range, unit",
+        ": features[0]: unknown key 'units'; known keys are categories, column, input, kind, "
+        "monotone, name, range, unit",
         id="a typo in a list of tables",
     ),
     pytest.param(
@@ -224,7 +279,7 @@ BAD = [
     pytest.param("[data]\nseed = 1.5", ": data: seed must be a whole number, not a number", id="half a seed"),
     pytest.param(
         "[recipe]\nmode = 'int4'",
-        ": recipe: mode is 'int4'; choose one of auto, int8, int8+int16-head, int16, int16x2",
+        ": recipe: mode is 'int4'; choose one of " + ", ".join(RECIPES),
         id="an unknown recipe",
     ),
     pytest.param(
@@ -234,12 +289,12 @@ BAD = [
     ),
     pytest.param(
         "[budgets]\nmax_drop = 5",
-        ': budgets: max_drop is 5; write a share from 0 to 1 such as 0.005, or a percentage such as "0.5%"',
+        ': budgets: max_drop is 5; write a share from 0 to 1 such as 0.01, or a percentage such as "1%"',
         id="a percentage without its sign",
     ),
     pytest.param(
         "[budgets]\nmax_drop = nan",
-        ': budgets: max_drop is nan; write a share from 0 to 1 such as 0.005, or a percentage such as "0.5%"',
+        ': budgets: max_drop is nan; write a share from 0 to 1 such as 0.01, or a percentage such as "1%"',
         id="nan passes every comparison but one",
     ),
     pytest.param(
@@ -331,9 +386,15 @@ CONFIGS = st.builds(
     task=st.sampled_from(TASKS),
     features=features(),
     outputs=st.lists(NAMES, unique=True, max_size=3).map(lambda names: tuple(OutputConfig(n, "u", n) for n in names)),
-    data=st.builds(DataConfig, st.just(""), st.integers(0, MAX_SEED)),
-    recipe=st.builds(RecipeConfig, st.sampled_from(RECIPES), st.integers(1, 10**6)),
-    budgets=st.builds(BudgetConfig, st.floats(0, 1)),
+    data=st.builds(DataConfig, st.just(""), st.integers(0, MAX_SEED), st.just("day"), st.integers(100, 10**8)),
+    recipe=st.builds(
+        RecipeConfig,
+        st.sampled_from(RECIPES),
+        st.integers(1, 10**6),
+        st.floats(0, 0.99),
+        st.dictionaries(st.sampled_from(["dense", "conv"]), st.sampled_from(LAYER_TYPES)),
+    ),
+    budgets=st.builds(BudgetConfig, st.floats(0, 1), st.floats(0, 1), st.sampled_from(["", "a.b:c"])),
     targets=st.builds(
         TargetsConfig,
         st.builds(TfjsConfig, st.sampled_from(TFJS_WEIGHTS), SHARDS),

@@ -64,7 +64,7 @@ class _Student:
         def loss(part: list[Any], wanted: Any) -> Any:
             return tf.reduce_mean(tf.square((self(part, True) - wanted) / spread))
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def step(part: list[Any], wanted: Any) -> None:
             with tf.GradientTape() as tape:
                 value = loss(part, wanted)

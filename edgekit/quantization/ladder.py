@@ -48,7 +48,9 @@ RUNGS: Mapping[str, Recipe] = {
     "int8+float-layers": Recipe(
         "int8, and float32 in the layers that cost the most", "none", "named", ranges="answers"
     ),
-    "int8+tuned": Recipe("int8, the weights tuned on the rows with the float model as the teacher", tuned=True),
+    "int8+tuned": Recipe(
+        "int8, the weights tuned on the rows with the float model as the teacher", ranges="answers", tuned=True
+    ),
 }
 AUTO = (
     "int8", "int8+ranges", "int8+int16-head", "int8+int16-layers", "int16", "int16x2", "int8+float-layers", "int8+tuned",

@@ -89,7 +89,7 @@ def _pass_on(weights: Float64, scale: Float64, feedback: Float64) -> npt.NDArray
         stop = min(start + _BLOCK, len(left))
         errors = np.empty((stop - start, left.shape[1]))
         for k in range(start, stop):
-            row = np.clip(np.rint(left[k] / scale), -127, 127)
+            row = np.where(weights[:, k] == 0, 0, np.clip(np.rint(left[k] / scale), -127, 127))  # pruned stays pruned
             integers[k] = row
             errors[k - start] = error = (left[k] - row * scale) / feedback[:, k, k]
             left[k + 1 : stop] -= feedback[:, k, k + 1 : stop].T * error

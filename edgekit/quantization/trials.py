@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.affine import LIMITS
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.progress import Progress
@@ -16,13 +17,14 @@ from edgekit.quantization.equalize import equalize
 from edgekit.quantization.ladder import RUNGS, Block, blocks, types_for
 from edgekit.quantization.ranges import Range, Statistics, calibrate
 from edgekit.quantization.rewrite import Types, rewrite
+from edgekit.quantization.rules import FIXED, RULES
 from edgekit.runtimes.litert import Interpreter
 
 Rows = npt.NDArray[np.float32]
 #: Ranges are judged on the other half of the rows: fewer rows say nothing, more only take time.
 MIN_HALF, MAX_JUDGED = 16, 250
-#: From a graph to the same graph with other weights.
-Tune = Callable[[Graph, Statistics], Graph]
+#: From a graph, and the ranges of the tensors that int8 rounds, to the same graph with other weights.
+Tune = Callable[[Graph, Mapping[int, Range]], Graph]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +101,36 @@ class Trials:
         recipe = RUNGS[rung]
         key = rung if recipe.prepare or recipe.equalized or recipe.tuned else ""
         if key not in self._seen:
+            rounded: Mapping[int, Range] = {}
             graph = self.graph if recipe.prepare is None else recipe.prepare(self.graph)
-            if key and not recipe.prepare:
-                plain, statistics = self.prepared("int8")
-                graph = equalize(plain, statistics.ranges) if recipe.equalized else _tuned(plain, statistics, tune)
-            self._seen[key] = (graph, calibrate(graph, self.calibration.rows, self.calibration.edges, self.progress))
+            if recipe.equalized:
+                graph = equalize(self.graph, self.prepared("int8")[1].ranges)
+            if recipe.tuned and tune is not None:
+                graph, rounded = self._tuned(tune)
+            statistics = calibrate(graph, self.calibration.rows, self.calibration.edges, self.progress)
+            if recipe.tuned:  # the weights were trained to be rounded one by one, in these ranges
+                statistics = replace(statistics, moments={})
+                self._ranges[id(graph), recipe.ranges] = rounded
+            self._seen[key] = (graph, statistics)
         return self._seen[key]
+
+    def _tuned(self, tune: Tune) -> tuple[Graph, Mapping[int, Range]]:
+        graph, statistics = self.prepared("int8")
+        ranges = {**statistics.ranges, **self._narrow(graph, statistics, "answers")}
+        rounded: dict[int, Range] = {}
+        for position, dtype in types_for("int8", graph, (), self.overrides).items():
+            op = graph.ops[position]
+            rule = RULES.get(op.kind)
+            if dtype != "int8" or rule is None:
+                continue
+            rounded |= {i: ranges[i] for i in graph.variable_inputs(op) if i not in rounded}
+            if rule.output == "fixed":
+                scale, zero = FIXED[op.kind, "int8"].one()
+                ends = [np.array([(limit - zero) * scale], np.float32) for limit in LIMITS["int8"]]
+                rounded[op.outputs[0]] = Range(*ends)
+            elif rule.output != "same":
+                rounded[op.outputs[0]] = ranges[op.outputs[0]]
+        return tune(graph, rounded), ranges
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the blocks that can leave int8."""
@@ -127,10 +153,6 @@ class Trials:
             errors = [_error(rewrite(graph, statistics, t), rows, floats) for t in (alone, without)]
             found.append(Contribution(block.name, block.kind, errors[0], errors[1], target[block.positions[0]]))
         return tuple(found)
-
-
-def _tuned(graph: Graph, statistics: Statistics, tune: Tune | None) -> Graph:
-    return graph if tune is None else tune(graph, statistics)
 
 
 def _error(graph: Graph, rows: Rows, floats: Rows) -> float:
