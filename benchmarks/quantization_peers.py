@@ -27,11 +27,10 @@ from quantization_cases import CASES, REFERENCES, ROOT, prepare
 
 from edgekit.config import Config, RecipeConfig
 from edgekit.data import features_of, load_data
-from edgekit.formats.tflite_read import read_tflite
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.load import load
 from edgekit.metrics import Drop, classification_drop, regression_drop
-from edgekit.quantize import Rows, float_ends, quantize
+from edgekit.quantize import Rows, quantize
 from edgekit.runtimes.litert import Interpreter
 
 Values = npt.NDArray[np.float32]
@@ -67,13 +66,26 @@ def float_file(folder: Path) -> Path:
 
 def run_tflite(raw: bytes, x: Values) -> Values:
     """Answer the rows; integer ends get QUANTIZE and DEQUANTIZE."""
-    with tempfile.TemporaryDirectory() as work:
-        file = Path(work, "m.tflite")
-        file.write_bytes(raw)
-        graph = read_tflite(file)
-        ends = [graph.tensors[i].dtype for i in (*graph.inputs, *graph.outputs)]
-        raw = raw if set(ends) == {"float32"} else write_tflite(float_ends(graph))
-    return Interpreter(raw).run(x.reshape(len(x), -1))
+    from ai_edge_litert.interpreter import Interpreter as Plain  # noqa: PLC0415
+
+    plain = Plain(model_content=raw)
+    plain.allocate_tensors()
+    (first,), (last,) = plain.get_input_details(), plain.get_output_details()
+    answers = []
+    for row in x:
+        value = row.reshape(first["shape"])
+        if first["dtype"] != np.float32:
+            scale, zero = first["quantization"]
+            limits = np.iinfo(first["dtype"])
+            value = np.clip(np.rint(value / scale) + zero, limits.min, limits.max).astype(first["dtype"])
+        plain.set_tensor(first["index"], value)
+        plain.invoke()
+        found = plain.get_tensor(last["index"]).reshape(-1)
+        if last["dtype"] != np.float32:
+            scale, zero = last["quantization"]
+            found = (found.astype(np.float32) - zero) * np.float32(scale)
+        answers.append(found)
+    return np.array(answers, np.float32)
 
 
 def converter(folder: Path) -> Values:
@@ -101,9 +113,8 @@ def ai_edge(folder: Path) -> Values:
     file.write_bytes(made.convert())
     one = quantizer.Quantizer(str(file))
     one.load_quantization_recipe(recipe.static_wi8_ai8())
-    graph = read_tflite(file)
     (key, signature), *_ = Plain(str(file)).get_signature_list().items()
-    shape = graph.tensors[graph.inputs[0]].shape
+    shape = Plain(str(file)).get_input_details()[0]["shape"]
     x = rows(folder, "calibration")["x"]
     data = {key: [{signature["inputs"][0]: r.reshape(shape)} for r in x]}
     result = one.quantize(one.calibrate(data))
@@ -116,11 +127,15 @@ def onnx(folder: Path) -> Values:
     import onnxruntime as ort  # noqa: PLC0415
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static  # noqa: PLC0415
 
-    made, small = folder / "float.onnx", folder / "int8.onnx"
-    command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", str(float_file(folder)), "--output", str(made)]
+    import tensorflow as tf  # noqa: PLC0415
+
+    made, small, saved = folder / "float.onnx", folder / "int8.onnx", folder / "saved_model"
+    tf.keras.models.load_model(keras_file(folder), compile=False).export(str(saved))
+    command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(saved), "--output", str(made)]
     subprocess.run([*command, "--opset", "17"], check=True, capture_output=True)
     session = ort.InferenceSession(str(made), providers=["CPUExecutionProvider"])
-    name, shape = session.get_inputs()[0].name, session.get_inputs()[0].shape
+    name = session.get_inputs()[0].name
+    shape = (1, *rows(folder, "calibration")["x"].shape[1:])
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -163,7 +178,7 @@ CONTENDERS: Mapping[str, tuple[Callable[[Path], Values], tuple[str, ...]]] = {
     "ai-edge-quantizer": (ai_edge, ("ai_edge_quantizer",)),
     "onnxruntime": (onnx, ("onnx", "onnxruntime", "tf2onnx")),
     "its own int8": (own_int8, ()),
-    "edgekit int8": (lambda folder: edgekit(folder, "int8"), ()),
+    "edgekit, full int8": (lambda folder: edgekit(folder, "int8+ranges"), ()),
     "edgekit": (edgekit, ()),
 }
 

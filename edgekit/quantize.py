@@ -126,7 +126,7 @@ def quantize(
     judge = _Judge(rows.evaluation, config, floats, limits.refuses, progress)
     mode = ALIASES.get(config.recipe.mode, config.recipe.mode)
     if mode in MODES:
-        return _plain(model, mode, judge)
+        return _plain(model, mode, rows, judge)
     graph = model.graph
     pruned: tuple[str, ...] = ()
     if config.recipe.sparsity:
@@ -244,11 +244,15 @@ def _fewest_layers(trials: Trials, judge: _Judge, recipe: str) -> _Tried | None:
     return best
 
 
-def _plain(model: Model, mode: str, judge: _Judge) -> Quantized:
-    """Quantize in a mode without calibration."""
-    one = judge(mode, MODES[mode].meaning, MODES[mode].apply(model.graph))
+def _plain(model: Model, mode: str, rows: Rows, judge: _Judge) -> Quantized:
+    """Quantize in a mode without calibration; but integer weights need columns of like range as much as int8 does."""
+    graph, repairs = model.graph, ()
+    if MODES[mode].integers:
+        trials, repairs = prepare(graph, rows, judge.config, judge.progress)
+        graph = trials.graph
+    one = judge(mode, MODES[mode].meaning, MODES[mode].apply(graph))
     holds = one.rung.result.drop <= judge.config.budgets.max_drop
-    return Quantized(one.graph, one.raw, mode, (one.rung,), (), holds, judge.floats, one.outputs)
+    return Quantized(one.graph, one.raw, mode, (one.rung,), repairs, holds, judge.floats, one.outputs)
 
 
 def _given(model: Model, evaluation: Dataset, config: Config) -> Quantized:

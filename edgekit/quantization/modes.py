@@ -18,10 +18,11 @@ _MIN_ELEMENTS = 32
 
 @dataclass(frozen=True)
 class Mode:
-    """What a mode does, in words, and how."""
+    """What a mode does, in words, and how; `integers` says whether weights become integers."""
 
     meaning: str
     apply: Callable[[Graph], Graph]
+    integers: bool = False
 
 
 def stored_weights(graph: Graph, dtype: str) -> Graph:
@@ -76,9 +77,9 @@ def _stored(tensor: Tensor, data: Array, axis: int, dtype: str) -> Tensor:
 
 
 MODES: Mapping[str, Mode] = {
-    "int8-weights": Mode("int8 weights, computed in float32", lambda graph: stored_weights(graph, "int8")),
-    "int4-weights": Mode("int4 weights, computed in float32", lambda graph: stored_weights(graph, "int4")),
-    "dynamic": Mode("int8 weights, each layer's input quantized as it comes", dynamic_range),
+    "int8-weights": Mode("int8 weights, computed in float32", lambda graph: stored_weights(graph, "int8"), True),
+    "int4-weights": Mode("int4 weights, computed in float32", lambda graph: stored_weights(graph, "int4"), True),
+    "dynamic": Mode("int8 weights, each layer's input quantized as it comes", dynamic_range, True),
     "float16": Mode("float16 weights, computed in float32", lambda graph: stored_weights(graph, "float16")),
     "float32": Mode("float32, nothing quantized", lambda graph: graph),
 }
