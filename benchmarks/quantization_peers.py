@@ -103,10 +103,9 @@ def converter(folder: Path) -> Values:
 
 def ai_edge(folder: Path) -> Values:
     """ai-edge-quantizer, static int8 weights and activations."""
-    from ai_edge_quantizer import quantizer, recipe  # noqa: PLC0415
-
     import tensorflow as tf  # noqa: PLC0415
     from ai_edge_litert.interpreter import Interpreter as Plain  # noqa: PLC0415
+    from ai_edge_quantizer import quantizer, recipe  # noqa: PLC0415
 
     file = folder / "signature.tflite"  # it needs a signature, which edgekit does not write
     made = tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model(keras_file(folder), compile=False))
@@ -125,9 +124,8 @@ def ai_edge(folder: Path) -> Values:
 def onnx(folder: Path) -> Values:
     """onnxruntime, static QDQ, int8, weights by channel, minima and maxima."""
     import onnxruntime as ort  # noqa: PLC0415
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static  # noqa: PLC0415
-
     import tensorflow as tf  # noqa: PLC0415
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static  # noqa: PLC0415
 
     made, small, saved = folder / "float.onnx", folder / "int8.onnx", folder / "saved_model"
     tf.keras.models.load_model(keras_file(folder), compile=False).export(str(saved))

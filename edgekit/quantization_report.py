@@ -21,7 +21,7 @@ from edgekit.slices import MIN_ROWS
 MAX_OUTPUTS = 4
 SLICES_NOTE = (
     "Each slice is compared with the float model on the same rows. The bounds hold for all slices at once with 95 % "
-    "confidence (paired bootstrap of the rows, largest deviation over the slices). A slice is worse only where even its "
+    "confidence (paired bootstrap of the rows, largest deviation over slices). A slice is worse only where even its "
     f"lower bound is above the budget of {{budget}}; slices of fewer than {MIN_ROWS} rows are not judged."
 )
 

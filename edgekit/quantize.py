@@ -130,7 +130,9 @@ def quantize(
     graph = model.graph
     pruned: tuple[str, ...] = ()
     if config.recipe.sparsity:
-        graph, pruned = _pruned(graph, rows, config, limits)
+        spread, first = prepare(graph, rows, config, progress)  # columns of like range train alike
+        graph, pruned = _pruned(spread.graph, limits)
+        pruned = (*pruned, *first)
     trials, repairs = prepare(graph, rows, config, progress)
     repairs = (*pruned, *repairs)
     tried: list[_Tried] = []
@@ -148,7 +150,7 @@ def quantize(
     )
 
 
-def _pruned(graph: Graph, rows: Rows, config: Config, limits: Limits) -> tuple[Graph, tuple[str, ...]]:
+def _pruned(graph: Graph, limits: Limits) -> tuple[Graph, tuple[str, ...]]:
     """Prune the float graph with itself as the teacher, before anything is quantized."""
     if limits.prune is None:
         raise missing_extra("pruning (recipe.sparsity)", "convert")
@@ -246,7 +248,8 @@ def _fewest_layers(trials: Trials, judge: _Judge, recipe: str) -> _Tried | None:
 
 def _plain(model: Model, mode: str, rows: Rows, judge: _Judge) -> Quantized:
     """Quantize in a mode without calibration; but integer weights need columns of like range as much as int8 does."""
-    graph, repairs = model.graph, ()
+    graph: Graph = model.graph
+    repairs: tuple[str, ...] = ()
     if MODES[mode].integers:
         trials, repairs = prepare(graph, rows, judge.config, judge.progress)
         graph = trials.graph

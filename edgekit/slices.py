@@ -1,8 +1,8 @@
 """What quantization costs parts of the rows: a mean that holds can hide a group that is ruined.
 
 Many parts are looked at, so some look bad by luck. The bounds are simultaneous: with 95 % confidence they hold for
-all slices at once (the largest studentized deviation over paired bootstrap draws of the rows). A slice fails only where even
-the lower bound of its drop is above the budget; where the upper one is too high, "cannot tell" says so.
+all slices at once (the largest studentized deviation over paired bootstrap draws of the rows). A slice fails only where
+even the lower bound of its drop is above the budget; where the upper one is too high, "cannot tell" says so.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def audit(judged: Judged, config: Config, budget: float, seed: int = 0) -> tuple
 
 
 def slices_of(judged: Judged, config: Config) -> dict[str, Mask]:
-    """Return the rows of each slice: those of edgekit.toml, tenths of the target, quarters and categories of features."""
+    """Return each slice's rows: those of edgekit.toml, tenths of the target, quarters and categories of features."""
     data = judged.data
     columns = columns_of(data, config)
     found: dict[str, Mask] = {}

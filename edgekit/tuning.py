@@ -42,7 +42,7 @@ def tune(
     """Return the float graph with weights that answer as it did before, float32 [rows, inputs] being the lesson.
 
     ranges: of the tensors that int8 will round, whose rounding is imitated; empty for none. sparsity: the part of the
-    weights that becomes zero. Raises InputError for an operator that cannot be trained, NotAvailable without TensorFlow.
+    weights that becomes zero. InputError for an operator that cannot be trained, NotAvailable without TensorFlow.
     """
     if not can_tune():
         raise missing_extra("tuning and pruning", "convert")

@@ -17,7 +17,7 @@ class Recipe:
     """What a rung does, in words.
 
     wide, floats: the layers that leave int8, for the rule's wide type or for float32: none, head, all, or named (as
-    few as the budget needs, those that cost the most first). ranges: one of clipping.CHOICES. prepare: of the float graph.
+    few as the budget needs, those that cost the most first). ranges: one of clipping.CHOICES. prepare: of the graph.
     """
 
     meaning: str
@@ -53,7 +53,8 @@ RUNGS: Mapping[str, Recipe] = {
     ),
 }
 AUTO = (
-    "int8", "int8+ranges", "int8+int16-head", "int8+int16-layers", "int16", "int16x2", "int8+float-layers", "int8+tuned",
+    "int8", "int8+ranges", "int8+int16-head", "int8+int16-layers",
+    "int16", "int16x2", "int8+float-layers", "int8+tuned",
 )  # fmt: skip
 #: The types that a layer can be given by name in `[recipe.layers]`.
 LAYER_TYPES = ("int8", "int16", "float32")

@@ -39,7 +39,7 @@ class Statistics:
     (by the layer's position), and a sample of each tensor's values (float32, one axis).
 
     halves: the ranges of every second row and of the others, without the edges. narrow: ranges for int8 where they are
-    not `ranges`. rounded: weights that were rounded already, by position and scales; it fills as graphs are made of these statistics.
+    not `ranges`. rounded: weights that were rounded already, by position and scales; it fills as graphs are made.
     """
 
     ranges: Mapping[int, Range]

@@ -32,7 +32,7 @@ class Moments:
 
 #: Scales that are tried for each unit, relative to the one that reaches its largest weight.
 SCALE_FACTORS = np.linspace(0.7, 1.15, 46)
-_MAX_SEARCH_WORK = 20_000_000_000  # multiply-adds; larger layers try fewer scales
+_MAX_SEARCH_WORK = 4_000_000_000  # multiply-adds; larger layers try fewer scales
 _BLOCK = 32
 
 
