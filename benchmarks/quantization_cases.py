@@ -39,9 +39,11 @@ CASES: Mapping[str, Case] = {
     "deep": Case("MLP of 20 layers"),
     "wide": Case("MLP of 2 layers of 1024 units"),
     "conv1d": Case("1-D CNN that forecasts a time series"),
-    "ad01": Case("ad01, autoencoder of 640 features, rows of made-up machine sounds", "ad01_fp32.tflite", "ad01_int8.tflite"),
-    "resnet8": Case("ResNet-8, rows cut from two photographs", "pretrainedResnet.tflite", "pretrainedResnet_quant.tflite"),
-}  # fmt: skip
+    "ad01": Case("ad01, an autoencoder, made-up machine sounds", "ad01_fp32.tflite", "ad01_int8.tflite"),
+    "resnet8": Case(
+        "ResNet-8, squares cut from two photographs", "pretrainedResnet.tflite", "pretrainedResnet_quant.tflite"
+    ),
+}
 
 
 def prepare(name: str, folder: Path) -> str:

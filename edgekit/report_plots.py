@@ -87,7 +87,8 @@ def histogram(
         tall = _HIGH * count / most
         lines.append(
             f'<rect class="{kind}" x="{10 + i * width:.1f}" y="{10 + _HIGH - tall:.1f}" '
-            f'width="{max(width - 1, 1):.1f}" height="{tall:.1f}"><title>{number(low)} to {number(high)}: {count} rows</title></rect>'
+            f'width="{max(width - 1, 1):.1f}" height="{tall:.1f}">'
+            f"<title>{number(low)} to {number(high)}: {count} rows</title></rect>"
         )
     edges = [
         f'<line class="edge" x1="{10 + _WIDE * (v - ends[0]) / span:.1f}" y1="6" '

@@ -15,6 +15,8 @@ from edgekit.quantization.patches import LAYERS
 #: factor; the order of the types is what these are for.
 RATES: Mapping[str, float] = {"int8": 40.0, "int16": 2.6, "float32": 6.5}
 OPERATOR_NS = 500.0
+#: Multiply-adds that one search may take: about a minute.
+WORK = 1_000_000_000_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ def cost(graph: Graph) -> Cost:
             macs[dtype] = macs.get(dtype, 0) + _macs(graph, op)
     nanoseconds = sum(n / RATES.get(dtype, RATES["float32"]) for dtype, n in macs.items())
     return Cost(dict(sorted(macs.items())), (nanoseconds + OPERATOR_NS * len(graph.ops)) / 1000)
+
+
+def affordable_rows(graph: Graph, runs: int, most: int, least: int = 16) -> int:
+    """Return how many rows may be run through a graph `runs` times: fewer for large models, alike on every machine."""
+    each = max(1, sum(cost(graph).macs.values())) * max(1, runs)
+    return max(least, min(most, WORK // each))
 
 
 def _macs(graph: Graph, op: Op) -> int:

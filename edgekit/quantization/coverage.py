@@ -8,6 +8,7 @@ import numpy.typing as npt
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.progress import Progress, silent
+from edgekit.quantization.cost import affordable_rows
 from edgekit.runtimes.litert import Interpreter
 
 Rows = npt.NDArray[np.float32]
@@ -44,7 +45,8 @@ def _feature_extremes(inputs: Rows) -> list[int]:
 
 def _hidden_extremes(graph: Graph, inputs: Rows, progress: Progress) -> list[int]:
     """Return the rows with the lowest and highest value of each computed tensor, the last tensors first."""
-    probed = np.linspace(0, len(inputs) - 1, min(len(inputs), MAX_PROBED)).round().astype(np.int64)
+    count = min(len(inputs), affordable_rows(graph, 1, MAX_PROBED))
+    probed = np.linspace(0, len(inputs) - 1, count).round().astype(np.int64)
     watched = tuple(i for op in graph.ops for i in op.outputs if graph.tensors[i].dtype == "float32")
     ends: dict[int, list[tuple[float, int]]] = {i: [(np.inf, 0), (-np.inf, 0)] for i in watched}
     seen = dict.fromkeys(watched, 0)

@@ -12,7 +12,8 @@ from edgekit.affine import LIMITS
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.progress import Progress
-from edgekit.quantization.clipping import clip_ranges, ranges_by_answers
+from edgekit.quantization.clipping import FACTORS, clip_ranges, ranges_by_answers
+from edgekit.quantization.cost import affordable_rows
 from edgekit.quantization.equalize import equalize
 from edgekit.quantization.ladder import RUNGS, Block, blocks, types_for
 from edgekit.quantization.ranges import Range, Statistics, calibrate
@@ -81,7 +82,12 @@ class Trials:
 
     def _by_answers(self, graph: Graph, statistics: Statistics) -> Mapping[int, Range]:
         types = types_for("int8", graph, (), self.overrides)
-        rows = [self.calibration.rows[1 - i :: 2][:MAX_JUDGED] for i in (0, 1)]  # half i has every second row from i
+        chosen = (p for p, t in types.items() if t == "int8")
+        used = dict.fromkeys(i for p in chosen for i in (*graph.variable_inputs(graph.ops[p]), *graph.ops[p].outputs))
+        count = affordable_rows(graph, 2 * len(FACTORS) * len(used), MAX_JUDGED, 1)
+        if count < MIN_HALF:  # a large model: one factor for all ranges
+            used, count = {}, affordable_rows(graph, 2 * len(FACTORS), MAX_JUDGED)
+        rows = [self.calibration.rows[1 - i :: 2][:count] for i in (0, 1)]  # half i has every second row from i
         float_model = Interpreter(write_tflite(graph))
         floats = [float_model.run(r) for r in rows]
         spread = np.maximum(np.concatenate(floats).std(axis=0), 1e-12)
@@ -91,8 +97,6 @@ class Trials:
             answers = Interpreter(write_tflite(tried)).run(rows[half])
             return float(np.mean(((answers - floats[half]) / spread) ** 2))
 
-        chosen = (p for p, t in types.items() if t == "int8")
-        used = dict.fromkeys(i for p in chosen for i in (*graph.variable_inputs(graph.ops[p]), *graph.ops[p].outputs))
         self.progress("choosing ranges by the answers", 0, 0)
         return ranges_by_answers(statistics, tuple(used), error)
 
@@ -139,6 +143,7 @@ class Trials:
     def contributions(self, rows: Rows, wide: str = "") -> tuple[Contribution, ...]:
         """Measure what each block costs, on these rows; `wide` is int16 or float32, else what its rule says."""
         graph, statistics = self.prepared("int8")
+        rows = rows[: affordable_rows(graph, 2 * len(blocks(graph)), len(rows))]
         floats = Interpreter(write_tflite(graph)).run(rows)
         everything = types_for("int8", graph, (), self.overrides)
         widest = types_for("int16", graph)
