@@ -140,7 +140,8 @@ def quantize(
     climb = _climb(trials, judge, AUTO if mode == "auto" else (mode,), limits.tune, notes)
     for one in climb:
         tried.append(one)
-        if not one.rung.refused and judge.holds(one):
+        # What int8 has that a target refuses, no other rung takes away: they only add types.
+        if judge.holds(one) if not one.rung.refused else len(tried) == 1:
             break
     best = min(tried, key=lambda t: (bool(t.rung.refused), t.rung.result.upper))
     holds = best.rung.result.drop <= config.budgets.max_drop

@@ -47,7 +47,7 @@ HEAVY = {
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},
     "rich": {"cli.console"},
-    "brotli": {"report"},
+    "brotli": {"report", "quantize_model"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

@@ -11,7 +11,7 @@ from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.config import RECIPES, Config, check, find_config, parse_drop
 from edgekit.quantization_report import write_report
-from edgekit.quantize_model import Made, Request, account, quantize_model
+from edgekit.quantize_model import Made, Request, account, compression, quantize_model
 from edgekit.slices import HOLDS, WORSE
 
 
@@ -105,6 +105,13 @@ def print_rungs(made: Made, config: Config) -> None:
     causes = made.audit.diagnosis.causes if made.audit.diagnosis else quantized.repairs
     for cause in causes:
         click.echo(f"cause: {cause}")
+    if config.recipe.sparsity:
+        saved = compression(made)
+        wire = "not run: no brotli" if saved["brotli"] is None else f"{saved['brotli']:,} bytes"
+        click.echo(
+            f"compression: nominal {saved['nominal_ratio']:g}x; on the wire {wire} with brotli, the float model has "
+            f"{saved['float_bytes']:,}; zeros win no time, {saved['microseconds']:.1f} µs is the same estimate"
+        )
     for text in (*quantized.notes, *made.warnings):
         click.echo(f"note: {text}")
 
