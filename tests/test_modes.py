@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_quantize import Network, answer, judged, model, regression, rows
+from test_quantize import Network, answer, dataset, judged, model, regression, rows
 
 from edgekit.config import BudgetConfig, Config, RecipeConfig
 from edgekit.errors import InputError
@@ -18,7 +18,7 @@ from edgekit.quantization.cost import cost
 from edgekit.quantization.ladder import blocks
 from edgekit.quantization.modes import MODES
 from edgekit.quantization.passes import pool_as_mean, widen_half_weights
-from edgekit.quantize import Limits, quantize
+from edgekit.quantize import Limits, Rows, quantize
 from edgekit.quantize_model import refusing
 
 
@@ -58,6 +58,22 @@ def test_a_float16_model_is_as_good_a_source() -> None:
     np.testing.assert_array_equal(answer(wide, rows(20, 1)), answer(half, rows(20, 1)))
     made = quantize(model(half), judged(half, 1.0), Config())
     assert made.recipe == "int8"
+
+
+def test_ranges_by_answers_leave_room_for_rows_that_come_later() -> None:
+    """With few rows and heavy tails the extremes that were seen end too early."""
+    graph = regression()
+    random = np.random.default_rng(3)
+
+    def heavy(count: int) -> np.ndarray:
+        return (rows(count, 4) * random.standard_t(3, size=(count, 1))).astype(np.float32)
+
+    given = Rows(dataset(graph, heavy(80), 0.3), dataset(graph, heavy(2000), 0.3))
+    lost = {
+        mode: quantize(model(graph), given, Config(recipe=RecipeConfig(mode))).result.rms_difference
+        for mode in ("int8", "int8+mse", "int8+ranges")
+    }
+    assert lost["int8+ranges"] < 0.9 * min(lost["int8"], lost["int8+mse"])
 
 
 def dtypes(graph: Graph) -> dict[str, str]:
