@@ -56,7 +56,7 @@ def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]]) -> str:
     for place, (name, value, said) in enumerate(rows):
         y = 10 + place * _LINE
         long = max(value, 0.0) / longest * _BARS_LONG
-        short = name if len(name) <= 26 else f"…{name[-25:]}"
+        short = name if len(name) <= 22 else f"…{name[-21:]}"
         lines.append(
             f"<g><title>{escape(f'{name}: {said}')}</title>"
             f'<text x="{_BARS_LEFT - 8}" y="{y + 15}" text-anchor="end">{escape(short)}</text>'

@@ -133,16 +133,17 @@ class _Products:
 
     def add(self, columns: npt.NDArray[np.float32]) -> None:
         if not self.count:
-            self.origin = columns[:, :1].astype(np.float64)  # sums around a typical value lose no digits
+            self.origin = columns[:, :1].copy()  # sums around a typical value lose no digits, so float32 will do
             self.sum = np.zeros((columns.shape[0], columns.shape[2]))
-            self.products = np.zeros((columns.shape[0], columns.shape[2], columns.shape[2]))
+            self.products = np.zeros((columns.shape[0], columns.shape[2], columns.shape[2]), np.float32)
         self.count += columns.shape[1]
-        centred = columns.astype(np.float64) - self.origin
-        self.sum += centred.sum(axis=1)
+        centred = columns - self.origin
+        self.sum += centred.sum(axis=1, dtype=np.float64)
         self.products += centred.transpose(0, 2, 1) @ centred
 
     def moments(self) -> Moments:
         """Return the moments of what came so far."""
         mean = self.sum / self.count
-        covariance = self.products / self.count - mean[:, :, None] * mean[:, None, :]
-        return Moments(self.origin[:, 0] + mean, covariance)
+        self.products /= self.count
+        self.products -= (mean[:, :, None] * mean[:, None, :]).astype(np.float32)
+        return Moments(self.origin[:, 0] + mean, self.products)

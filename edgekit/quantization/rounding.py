@@ -21,13 +21,13 @@ DAMPING = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean float64 [groups, n] and covariance float64 [groups, n, n] of a layer's inputs over the calibration rows.
+    """Mean float64 [groups, n] and covariance float32 [groups, n, n] of a layer's inputs over the calibration rows.
 
     One group for all units, or one for each unit.
     """
 
     mean: Float64
-    covariance: Float64
+    covariance: npt.NDArray[np.float32]
 
 
 #: Scales that are tried for each unit, relative to the one that reaches its largest weight.
@@ -48,7 +48,8 @@ class RoundedWeights:
 def round_weights(weights: npt.NDArray[np.float32], quant: Quant, moments: Moments) -> RoundedWeights:
     """Round float32 weights [units, n] for inputs with these moments; each unit takes its best scale."""
     exact = weights.astype(np.float64)
-    feedback = _feedback(moments.covariance)
+    covariance = moments.covariance.astype(np.float64)
+    feedback = _feedback(covariance)
     scale = quant.scale.astype(np.float64)
     work = weights.size * weights.shape[1] * len(SCALE_FACTORS)
     thinned = SCALE_FACTORS[:: -(-work // _MAX_SEARCH_WORK)] if work else SCALE_FACTORS
@@ -57,7 +58,7 @@ def round_weights(weights: npt.NDArray[np.float32], quant: Quant, moments: Momen
     for factor in dict.fromkeys((*thinned.tolist(), 1.0)):
         tried = (scale * factor).astype(np.float32).astype(np.float64)
         rounded = _pass_on(exact, tried, feedback)
-        cost = _cost(exact - rounded * tried[:, None], moments.covariance)
+        cost = _cost(exact - rounded * tried[:, None], covariance)
         better = cost < best
         best[better], integers[better], chosen[better] = cost[better], rounded[better], tried[better]
     shift = ((exact - integers * chosen[:, None]) * moments.mean).sum(axis=1)
