@@ -200,7 +200,7 @@ def answer(folder: Path, name: str, fresh: bool) -> Values | str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no reason given"]
-            return f"failed: {lines[-1][:150]}"
+            return f"failed: {lines[-1][:60]}"
     return np.load(kept)
 
 
