@@ -1,7 +1,8 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
-Tables: name, version and task at the top; [[features]], [[outputs]], [data], [recipe], [budgets],
-[targets.tfjs], [targets.wasm], [card]. The dataclasses below are the reference; `edgekit init` writes a commented file.
+Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
+[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [card]. The dataclasses below are the reference;
+`edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,19 @@ else:
 FILE_NAME = "edgekit.toml"
 TASKS = ("regression", "classification")
 KINDS = ("number", "integer", "category")
-RECIPES = ("auto", "int8", "int8+int16-head", "int16", "int16x2")
+#: auto climbs; the others are single rungs of the ladder (quantization/ladder.py) or modes (quantization/modes.py).
+RECIPES = (
+    *("auto", "int8", "int8+percentile", "int8+mse", "int8+ranges", "int8+equalized", "int8+int16-head"),
+    *("int8+float-head", "int8+int16-layers", "int16", "int16x2", "int8+float-layers", "int8+tuned"),
+    *("int8-weights", "int4-weights", "dynamic", "16x8", "float16", "float32"),
+)
+#: Other names of recipes.
+ALIASES: Mapping[str, str] = {"16x8": "int16"}
+LAYER_TYPES = ("int8", "int16", "float32")
+METRICS = ("rmse", "mae", "r2", "top-1")
+OWN_METRIC = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
+DIRECTIONS = ("increasing", "decreasing")
+MAX_SPARSITY = 0.99
 TFJS_WEIGHTS = ("float32", "uint8")
 #: The name of a model becomes a part of file names and addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
@@ -48,6 +61,7 @@ class FeatureConfig:
     kind: str = "number"
     categories: tuple[str, ...] = ()  # for kind = "category": the label of each code 0, 1, 2, ...
     input: str = ""  # which input of the model; the only one, or the first, where absent
+    monotone: str = ""  # increasing or decreasing: the direction in which the first output must go with it
 
 
 @dataclass(frozen=True)
@@ -60,26 +74,42 @@ class OutputConfig:
 
 
 @dataclass(frozen=True)
+class SliceConfig:
+    """One `[[slices]]` table: a part of the evaluation rows that is judged on its own."""
+
+    name: str
+    column: str = ""  # each of its values is a slice, or each of the bins
+    bins: tuple[float, ...] = ()  # the edges between bins of `column`
+    where: str = ""  # instead of a column: a condition such as "age > 60 and sex == 1"
+
+
+@dataclass(frozen=True)
 class DataConfig:
     """`[data]`: which files and rows judge the model."""
 
     evaluation: str = ""  # a file of held-out rows, relative to edgekit.toml; a quarter of --data where absent
     seed: int = 0
+    time: str = ""  # a column of times: the latest rows are held out, not random ones
+    max_rows: int = 200_000  # of larger files that many rows are kept, at equal distances
 
 
 @dataclass(frozen=True)
 class RecipeConfig:
     """`[recipe]`: how the model is quantized."""
 
-    mode: str = "auto"  # climbs int8, int8+int16-head, int16, int16x2 until the budget holds; or one of them
-    calibration_rows: int = 2000
+    mode: str = "auto"  # climbs the ladder until the budget holds; or one rung, or a mode (docs/quantization.md)
+    calibration_rows: int = 500
+    sparsity: float = 0.0  # the part of the weights that is pruned away first; needs the extra convert
+    layers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class BudgetConfig:
     """`[budgets]`: what must hold, or the export says no (exit code 1)."""
 
-    max_drop: float = 0.005  # relative loss of the task's metric against the float model; 0.005 or "0.5%"
+    max_drop: float = 0.01  # relative loss of the task's metric against the float model; 0.01 or "1%"
+    max_slice_drop: float = 0.05  # the same for the worst slice; half of it for a pruned model
+    metric: str = ""  # rmse, mae or r2; top-1; or your own "module:function"
 
 
 @dataclass(frozen=True)
@@ -128,6 +158,7 @@ class Config:
     task: str = "regression"
     features: tuple[FeatureConfig, ...] = ()
     outputs: tuple[OutputConfig, ...] = ()
+    slices: tuple[SliceConfig, ...] = ()
     data: DataConfig = field(default_factory=DataConfig)
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     budgets: BudgetConfig = field(default_factory=BudgetConfig)
@@ -150,8 +181,9 @@ def read_config(path: Path) -> Config:
     """
     raw = _parse(path)
     budgets = raw.get("budgets")
-    if isinstance(budgets, dict) and isinstance(budgets.get("max_drop"), str):
-        budgets["max_drop"] = parse_drop(budgets["max_drop"], f"{path}: budgets: max_drop")
+    for key in ("max_drop", "max_slice_drop"):
+        if isinstance(budgets, dict) and isinstance(budgets.get(key), str):
+            budgets[key] = parse_drop(budgets[key], f"{path}: budgets: {key}")
     try:
         config = read(Config, raw, str(path))
     except OverflowError:
@@ -161,6 +193,11 @@ def read_config(path: Path) -> Config:
         evaluation = str(path.parent / config.data.evaluation)
         config = replace(config, data=replace(config.data, evaluation=evaluation))
     return config
+
+
+def metric_of(config: Config) -> str:
+    """Return the metric that judges: the one asked for, else the task's own."""
+    return config.budgets.metric or ("top-1" if config.task == "classification" else "rmse")
 
 
 def parse_drop(text: str, where: str) -> float:
@@ -190,16 +227,17 @@ def check(config: Config, where: str) -> None:
         _text(output.unit, 40, f"{where}: [[outputs]] number {number}: unit", optional=True)
     _unique((o.name for o in config.outputs), f"{where}: [[outputs]]")
     _between(config.data.seed, (0, MAX_SEED), f"{where}: data: seed")
+    _between(config.data.max_rows, (100, 100_000_000), f"{where}: data: max_rows")
     _one_of(config.recipe.mode, RECIPES, f"{where}: recipe: mode")
     if config.recipe.calibration_rows < 1:
         raise InputError(
             f"{where}: recipe: calibration_rows is {config.recipe.calibration_rows}; use 1 or more, such as 500"
         )
-    if not 0 <= config.budgets.max_drop <= 1:  # also catches nan
-        raise InputError(
-            f"{where}: budgets: max_drop is {config.budgets.max_drop:g}; "
-            'write a share from 0 to 1 such as 0.005, or a percentage such as "0.5%"'
-        )
+    _check_recipe(config.recipe, f"{where}: recipe")
+    _check_budgets(config, f"{where}: budgets")
+    for number, one in enumerate(config.slices, 1):
+        _check_slice(one, f"{where}: [[slices]] number {number}")
+    _unique((s.name for s in config.slices), f"{where}: [[slices]]")
     _one_of(config.targets.tfjs.weights, TFJS_WEIGHTS, f"{where}: targets: tfjs: weights")
     _between(config.targets.tfjs.shard_bytes, SHARD_BYTES, f"{where}: targets: tfjs: shard_bytes")
     _between(config.targets.wasm.shard_bytes, SHARD_BYTES, f"{where}: targets: wasm: shard_bytes")
@@ -241,12 +279,43 @@ def _parse(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions") from None
 
 
+def _check_recipe(recipe: RecipeConfig, where: str) -> None:
+    if not 0 <= recipe.sparsity <= MAX_SPARSITY:
+        raise InputError(f"{where}: sparsity is {recipe.sparsity:g}; use a share from 0 to {MAX_SPARSITY} such as 0.8")
+    for pattern, dtype in recipe.layers.items():
+        _one_of(dtype, LAYER_TYPES, f"{where}: layers: {pattern}")
+
+
+def _check_budgets(config: Config, where: str) -> None:
+    for key in ("max_drop", "max_slice_drop"):
+        value = getattr(config.budgets, key)
+        if not 0 <= value <= 1:  # also catches nan
+            raise InputError(
+                f'{where}: {key} is {value:g}; write a share from 0 to 1 such as 0.01, or a percentage such as "1%"'
+            )
+    metric = config.budgets.metric
+    if metric and metric not in METRICS and not OWN_METRIC.match(metric):
+        raise InputError(f"{where}: metric is {metric!r}; choose one of {', '.join(METRICS)}, or write module:function")
+    if metric in METRICS and (metric == "top-1") != (config.task == "classification"):
+        raise InputError(f"{where}: metric is {metric!r}, which is not one for {config.task}; change it or the task")
+
+
+def _check_slice(one: SliceConfig, where: str) -> None:
+    _text(one.name, 100, f"{where}: name")
+    if bool(one.column) == bool(one.where):
+        raise InputError(f"{where}: give either a column or a condition in `where`")
+    if one.bins and (not one.column or list(one.bins) != sorted(set(one.bins))):
+        raise InputError(f"{where}: bins are the edges for a column, each larger than the one before; correct them")
+
+
 def _check_feature(feature: FeatureConfig, where: str) -> None:
     if not feature.column:
         raise InputError(f"{where}: column is empty; name the column of the data")
     _text(feature.name or feature.column, 100, f"{where}: name")
     _text(feature.unit, 40, f"{where}: unit", optional=True)
     _one_of(feature.kind, KINDS, f"{where}: kind")
+    if feature.monotone:
+        _one_of(feature.monotone, DIRECTIONS, f"{where}: monotone")
     if feature.range is not None:
         low, high = feature.range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):

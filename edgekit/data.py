@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgekit import expressions
 from edgekit.config import Config, FeatureConfig, text_flaw
 from edgekit.errors import InputError
 from edgekit.formats import csv_read, npz_read
 from edgekit.formats.columns import MAX_BYTES, Column, Float32, cut, listed, missing_column, to_float32
+from edgekit.formats.thinning import Thinned
 from edgekit.manifest import Feature, Signature
 from edgekit.placement import MAX_NAMED, Placed, elements, names_of, numbers, place_features, results_of
 
-__all__ = ["Dataset", "features_of", "load_data", "results_of", "split"]
+__all__ = ["Dataset", "features_of", "load_data", "results_of", "split", "take"]
 
 ENDINGS = (".npz", ".csv", ".parquet")
 #: Fewer rows cannot both calibrate and judge a model.
@@ -55,6 +57,7 @@ class Dataset:
     sha256: str
     path: Path
     label_names: tuple[str, ...] = ()  # the columns of the labels, where the file has columns
+    side: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # columns that slices and `data.time` name: text
 
     @property
     def rows(self) -> int:
@@ -96,7 +99,7 @@ def split(data: Dataset, seed: int, fraction: float = 0.25) -> tuple[Dataset, Da
         )
     order = np.random.RandomState(seed).permutation(data.rows)
     held = min(max(1, round(data.rows * fraction)), data.rows - 1)
-    return _take(data, np.sort(order[held:])), _take(data, np.sort(order[:held]))
+    return take(data, np.sort(order[held:])), take(data, np.sort(order[:held]))
 
 
 def features_of(data: Dataset, config: Config, model_inputs: tuple[Signature, ...]) -> tuple[Feature, ...]:
@@ -135,7 +138,7 @@ def _check_file(path: Path) -> str:
     size = path.stat().st_size
     if size == 0:
         raise InputError(f"{path} is empty; write it again")
-    if size > MAX_BYTES and ending != ".parquet":
+    if size > MAX_BYTES and ending == ".npz":
         raise InputError(f"{path} has {size} bytes, the limit is {MAX_BYTES}; give fewer rows, or use .parquet")
     with path.open("rb") as file:
         head = file.read(1024)
@@ -230,7 +233,8 @@ def _from_table(path: Path, ending: str, config: Config, model_inputs: tuple[Sig
         chosen.extend([_feature_columns(path, header, config, model_inputs, labels), tuple(map(Column, labels))])
         return chosen[0] + chosen[1]
 
-    values = _reader(ending)(path, choose)
+    module = _reader(ending)
+    values = module.read(path, choose, config.data.max_rows)
     features, labels = chosen
     if labels and len(labels) != outputs and not (config.task == "classification" and len(labels) == 1):
         raise InputError(
@@ -245,16 +249,46 @@ def _from_table(path: Path, ending: str, config: Config, model_inputs: tuple[Sig
         sha256="",
         path=path,
         label_names=tuple(c.name for c in labels),
+        side=_side(path, module, config, len(features) + len(labels)),
     )
+
+
+def _side(path: Path, module: Any, config: Config, columns: int) -> dict[str, npt.NDArray[Any]]:
+    """Read the columns that slices and `data.time` name and the model does not."""
+    features = {f.column for f in config.features} | {f.name for f in config.features}
+    wanted = tuple(dict.fromkeys(n for n in side_columns(config) if n not in features))
+    if not wanted:
+        return {}
+    header: list[str] = []
+
+    def look(names: tuple[str, ...]) -> tuple[Column, ...]:
+        header.extend(names)
+        return ()
+
+    module.read(path, look, 2)
+    for name in wanted:
+        if name not in header:
+            raise missing_column(str(path), name, header)
+    limit = Thinned(config.data.max_rows, columns).limit
+    found: dict[str, npt.NDArray[Any]] = module.read_side(path, wanted, limit)
+    return found
+
+
+def side_columns(config: Config) -> list[str]:
+    """Return the columns that slices and `data.time` name, those of the model too."""
+    names = [config.data.time] if config.data.time else []
+    for one in config.slices:
+        names += [one.column] if one.column else expressions.names(one.where, f"the slice {one.name}")
+    return names
 
 
 def _reader(ending: str) -> Any:
     if ending == ".csv":
-        return csv_read.read
+        return csv_read
     # Here and not at the top: the only reader that needs an extra, and slow to load.
     from edgekit.formats import parquet  # noqa: PLC0415
 
-    return parquet.read
+    return parquet
 
 
 def _label_columns(path: Path, header: tuple[str, ...], config: Config) -> list[str]:
@@ -342,8 +376,10 @@ def _range(feature: FeatureConfig, column: Float32) -> tuple[float, float]:
     return low, high if high > low else low + max(1.0, abs(low) * 1e-6)
 
 
-def _take(data: Dataset, rows: npt.NDArray[Any]) -> Dataset:
-    return replace(data, inputs=data.inputs[rows], labels=None if data.labels is None else data.labels[rows])
+def take(data: Dataset, rows: npt.NDArray[Any]) -> Dataset:
+    """Return the rows with these numbers."""
+    labels = None if data.labels is None else data.labels[rows]
+    return replace(data, inputs=data.inputs[rows], labels=labels, side={n: v[rows] for n, v in data.side.items()})
 
 
 def _sha256(path: Path) -> str:

@@ -6,22 +6,22 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edgekit import __version__, golden, model_card
 from edgekit.config import Config
-from edgekit.data import Dataset, features_of, load_data, results_of, split
+from edgekit.data import Dataset, results_of
 from edgekit.errors import InputError
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.load import load
 from edgekit.manifest import Feature, Manifest, TargetEntry, seal
 from edgekit.model_card import slices
 from edgekit.models import Model
-from edgekit.plain import plain
 from edgekit.progress import Progress, silent
-from edgekit.quantize import Quantized, Rows, quantize
+from edgekit.quantize import Quantized
+from edgekit.quantize_model import Made, account, check_targets, make
+from edgekit.rows import judged_rows
 from edgekit.runtimes import litert
 from edgekit.runtimes.litert import Interpreter
 from edgekit.store import Bundle, entry, write_bundle
@@ -42,10 +42,16 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """A written bundle; `quantized.holds` says whether the accuracy budget does."""
+    """A written bundle; `holds` says whether the budgets do."""
 
     bundle: Bundle
     quantized: Quantized
+    made: Made
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether the accuracy budget and that of the slices hold."""
+        return self.made.holds
 
 
 def export(request: Request, config: Config, progress: Progress = silent) -> Exported:
@@ -53,12 +59,14 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
 
     Raises InputError for bad input, with nothing written, and NotAvailable for what is missing here.
     """
-    _check_targets(request.targets)
+    check_targets(request.targets)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
         model = load(request.model, Path(work), progress)
-        calibration, evaluation = _data(request, config, model)
-        features = features_of(calibration, config, model.inputs)
-        quantized = quantize(model, Rows(calibration, evaluation, features), config, progress)
+        judged, warnings = judged_rows(request.data, request.evaluation, config, model)
+        calibration, evaluation, features = judged.calibration, judged.evaluation, judged.features
+        made = make(model, judged, config, request.targets, progress)
+        made = replace(made, warnings=(*warnings, *made.warnings))
+        quantized = made.quantized
         _refuse(request.targets, model, quantized)
         job = Job(model, quantized.graph, config, quantized.float_outputs)
         built: dict[str, Built] = {}
@@ -66,31 +74,14 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
             progress(f"building {name}", len(built), len(request.targets))
             built[name] = TARGETS[name].build(job)
     rows = golden.encode(_golden(model, quantized, evaluation, features))
-    manifest = _manifest(model, config, features, quantized, built, rows)
+    manifest = _manifest(made, config, built, rows)
     manifest = _with_provenance(manifest, (calibration, evaluation), model, built)
     labels = evaluation.labels if config.task == "regression" else None  # elsewhere an RMSE against them means nothing
     parts = slices(features, evaluation.inputs, quantized.float_outputs, quantized.outputs, labels)
     card = model_card.model_card(manifest, config.card, parts).encode()
     manifest = replace(manifest, card=entry(model_card.PATH, card, "card"))
     contents = {f.path: f.data for b in built.values() for f in b.files} | {golden.PATH: rows, model_card.PATH: card}
-    return Exported(write_bundle(request.out, seal(manifest), contents), quantized)
-
-
-def _check_targets(names: Sequence[str]) -> None:
-    for name in names:
-        if name not in TARGETS:
-            raise InputError(f"there is no target {name!r}; the targets are {', '.join(TARGETS)}")
-    if not names:
-        raise InputError(f"no target is given; the targets are {', '.join(TARGETS)}")
-
-
-def _data(request: Request, config: Config, model: Model) -> tuple[Dataset, Dataset]:
-    outputs = model.output_elements
-    data = load_data(request.data, config, model.inputs, outputs)
-    evaluation = request.evaluation or (Path(config.data.evaluation) if config.data.evaluation else None)
-    if evaluation is None:
-        return split(data, config.data.seed)
-    return data, load_data(evaluation, config, model.inputs, outputs)
+    return Exported(write_bundle(request.out, seal(manifest), contents), quantized, made)
 
 
 def _refuse(names: Sequence[str], model: Model, quantized: Quantized) -> None:
@@ -121,14 +112,8 @@ def _golden(model: Model, quantized: Quantized, evaluation: Dataset, features: t
     return golden.Golden(rows, floats, answers)
 
 
-def _manifest(
-    model: Model,
-    config: Config,
-    features: tuple[Feature, ...],
-    quantized: Quantized,
-    built: Mapping[str, Built],
-    rows: bytes,
-) -> Manifest:
+def _manifest(made: Made, config: Config, built: Mapping[str, Built], rows: bytes) -> Manifest:
+    model = made.model
     targets = {
         name: TargetEntry(
             tuple(entry(f.path, f.data, f.role, first_step=f.first_step, build=f.build) for f in b.files),
@@ -144,11 +129,11 @@ def _manifest(
         task=config.task,
         inputs=model.inputs,
         outputs=model.outputs,
-        features=features,
+        features=made.rows.features,
         results=results_of(config, model.output_elements),
         targets=targets,
         golden=entry(golden.PATH, rows, "golden"),
-        quantization=_account(quantized, config),
+        quantization=account(made, config),
         provenance={},
     )
 
@@ -156,17 +141,6 @@ def _manifest(
 def _safe(name: str) -> str:
     """Make a file's stem a name as edgekit.toml allows it."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)[:64].lstrip(".-") or "model"
-
-
-def _account(quantized: Quantized, config: Config) -> dict[str, Any]:
-    return {
-        "recipe": quantized.recipe,
-        "repairs": list(quantized.repairs),
-        "max_drop": config.budgets.max_drop,
-        "holds": quantized.holds,
-        **plain(quantized.result),
-        "rungs": [plain(r) for r in quantized.rungs],
-    }
 
 
 def _with_provenance(

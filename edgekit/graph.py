@@ -14,7 +14,9 @@ Array = npt.NDArray[Any]
 #: TFLite's names of the element types that edgekit reads and writes, with their numpy types.
 DTYPES: Mapping[str, np.dtype[Any]] = {
     "float32": np.dtype("<f4"),
+    "float16": np.dtype("<f2"),
     "int8": np.dtype("i1"),
+    "int4": np.dtype("i1"),  # a byte each here; two to a byte in a file
     "uint8": np.dtype("u1"),
     "int16": np.dtype("<i2"),
     "int32": np.dtype("<i4"),
@@ -101,7 +103,7 @@ class Graph:
 
     @property
     def is_quantized(self) -> bool:
-        return any(t.dtype in ("int8", "uint8", "int16") and t.quant is not None for t in self.tensors)
+        return any(t.dtype in ("int8", "uint8", "int16", "int4") and t.quant is not None for t in self.tensors)
 
 
 class GraphBuilder:

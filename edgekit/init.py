@@ -31,6 +31,7 @@ task = "regression"           # regression | classification
 #   kind        number | integer | category
 #   categories  for kind = "category": the labels of the codes 0, 1, 2, ..., instead of a range
 #   input       which input of the model; the first where absent
+#   monotone    increasing | decreasing: the direction in which the answer must go with it; checked, not forced
 """
 _END = """\
 
@@ -38,15 +39,31 @@ _END = """\
 [data]
 evaluation = ""               # a file of held-out rows, relative to this one; a quarter of --data where empty
 seed = {seed}                      # of that split
+time = ""                     # a column of times: then the latest rows are held out, not random ones
+max_rows = {most}            # of larger files that many rows are kept, at equal distances
+
+# Parts of the rows that are judged on their own, beside those that edgekit finds itself.
+# [[slices]]
+# name = "elderly"
+# where = "age > 60 and bmi > 30"
+# [[slices]]
+# name = "bmi"
+# column = "bmi"
+# bins = [18.5, 25.0, 30.0]
 
 # How the model becomes int8.
 [recipe]
-mode = "{mode}"                 # auto | int8 | int8+int16-head | int16; auto takes the first that keeps the budget
+mode = "{mode}"                 # auto: the first rung of the ladder that keeps the budget; or one of them, or a mode
 calibration_rows = {rows}        # at most this many rows set the ranges
+sparsity = 0.0                # the part of the weights that is pruned away first
+# [recipe.layers]             # a type for layers by name: int8, int16, float32
+# "*dense_3*" = "int16"
 
 # What must hold, or the export says no.
 [budgets]
-max_drop = "{drop:g}%"             # relative loss of the task's metric against the float model; or 0.005
+max_drop = "{drop:g}%"               # relative loss of the task's metric against the float model; or 0.01
+max_slice_drop = "{slice:g}%"         # the same for the worst slice; half of it for a pruned model
+metric = ""                   # rmse | mae | r2 | top-1 | your own "module:function"; the task's where empty
 
 [targets.tfjs]
 weights = "{weights}"           # float32 | uint8 (a quarter of the bytes, less exact)
@@ -91,6 +108,8 @@ def starter(name: str, inputs: tuple[Signature, ...], data: Dataset | None, outp
         mode=RecipeConfig().mode,
         rows=RecipeConfig().calibration_rows,
         drop=BudgetConfig().max_drop * 100,
+        slice=BudgetConfig().max_slice_drop * 100,
+        most=DataConfig().max_rows,
         weights=TfjsConfig().weights,
         tfjs=TfjsConfig().shard_bytes,
         wasm=WasmConfig().shard_bytes,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from edgekit.errors import InputError
 
 Values = npt.NDArray[np.float32]
 _ONE_SIDED_95 = 1.645  # standard normal quantile
@@ -28,6 +34,27 @@ class Drop:
     rms_difference: float  # between the two models' outputs, in the output's units
 
 
+#: Of regressions; a classification has top-1, and anything else is a function: "module:function".
+METRICS = ("rmse", "mae", "r2", "top-1")
+_DRAWS = 500
+_Score = Callable[[Values, Values], float]
+
+
+def compare(metric: str, labels: Values | None, floats: Values, quantized: Values) -> Drop:
+    """Compare two models on the same rows by one of METRICS, or by "module:function".
+
+    A function of one's own gets labels and outputs, float32 [rows, outputs], and returns a number: less is better, or
+    more where the function has an attribute `more_is_better` that is true. Its bound is a paired bootstrap over rows.
+    """
+    if metric == "top-1":
+        return classification_drop(labels, floats, quantized)
+    if metric in ("rmse", "mae", "r2"):
+        return regression_drop(labels, floats, quantized, metric)
+    if labels is None:
+        raise InputError(f"the metric {metric} needs labels, and the data has none; give y, or use rmse")
+    return _own_drop(metric, labels, floats, quantized)
+
+
 def rmse(a: Values, b: Values) -> float:
     """Root of the mean squared difference: sqrt(mean((a - b)**2)), in the values' unit.
 
@@ -36,8 +63,8 @@ def rmse(a: Values, b: Values) -> float:
     return float(np.sqrt(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)))
 
 
-def regression_drop(labels: Values | None, floats: Values, quantized: Values) -> Drop:
-    """Compare RMSE against labels, float32 [rows, outputs] each; with several outputs the worst one counts.
+def regression_drop(labels: Values | None, floats: Values, quantized: Values, metric: str = "rmse") -> Drop:
+    """Compare rmse, mae or r2 against labels, float32 [rows, outputs] each; with several outputs the worst one counts.
 
     The bound comes from the paired differences of squared errors, so what both models get wrong alike
     cancels. It is never below what a difference of this size costs on average, sqrt(1 + d**2 / RMSE**2) - 1:
@@ -46,7 +73,8 @@ def regression_drop(labels: Values | None, floats: Values, quantized: Values) ->
     if labels is None:
         labels = floats + _assumed_residual(floats)
     columns = [np.s_[:, i : i + 1] for i in range(floats.shape[1])] if floats.shape[1] <= 16 else [np.s_[:, :]]
-    return max((_column_drop(labels[c], floats[c], quantized[c]) for c in columns), key=lambda d: d.upper)
+    judge = {"rmse": _column_drop, "mae": _mae_drop, "r2": _r2_drop}[metric]
+    return max((judge(labels[c], floats[c], quantized[c]) for c in columns), key=lambda d: d.upper)
 
 
 def classification_drop(labels: Values | None, floats: Values, quantized: Values) -> Drop:
@@ -84,6 +112,59 @@ def _column_drop(labels: Values, floats: Values, quantized: Values) -> Drop:
         float(np.sqrt(max(1 + bound / base, 0))) - 1,
         rmse(floats, quantized),
     )
+
+
+def _mae_drop(labels: Values, floats: Values, quantized: Values) -> Drop:
+    """Mean absolute error, mean(|a - b|); the bound comes from the paired differences."""
+    truth = labels.astype(np.float64)
+    before, after = (np.abs(v - truth).mean(axis=1) for v in (floats, quantized))
+    base = max(float(before.mean()), 1e-300)
+    worse = after - before
+    upper = float(worse.mean() + _ONE_SIDED_95 * worse.std() / np.sqrt(len(worse)))
+    drop = float(worse.mean()) / base
+    return Drop("mae", base, float(after.mean()), drop, upper / base, rmse(floats, quantized))
+
+
+def _r2_drop(labels: Values, floats: Values, quantized: Values) -> Drop:
+    """R2 = 1 - mean squared error / variance of the labels; the drop is relative to the float model's R2."""
+    by_rmse = _column_drop(labels, floats, quantized)
+    variance = max(float(labels.astype(np.float64).var()), 1e-300)
+    before, after, upper = (
+        1 - value**2 / variance
+        for value in (by_rmse.float_value, by_rmse.quantized_value, by_rmse.float_value * (1 + by_rmse.upper))
+    )
+    base = max(abs(before), 1e-12)
+    return Drop("r2", before, after, (before - after) / base, (before - upper) / base, by_rmse.rms_difference)
+
+
+def _own_drop(metric: str, labels: Values, floats: Values, quantized: Values) -> Drop:
+    score = load_metric(metric)
+    sign = -1 if getattr(score, "more_is_better", False) else 1
+
+    def lost(rows: npt.NDArray[np.int64]) -> tuple[float, float, float]:
+        before, after = (float(score(labels[rows], v[rows])) for v in (floats, quantized))
+        return before, after, sign * (after - before) / max(abs(before), 1e-12)
+
+    before, after, drop = lost(np.arange(len(labels)))
+    draws = np.random.default_rng(0).integers(0, len(labels), (_DRAWS, len(labels)))
+    upper = float(np.quantile([lost(rows)[2] for rows in draws], 0.95))
+    if not np.isfinite([before, after, upper]).all():
+        raise InputError(f"the metric {metric} returned {before:g} and {after:g}; it must return finite numbers")
+    return Drop(metric, before, after, drop, max(upper, drop), rmse(floats, quantized))
+
+
+def load_metric(metric: str) -> _Score:
+    """Return the function that "module:function" names; the current folder is searched first."""
+    module, _, name = metric.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"the metric {metric} cannot be loaded: {error}; write it as module:function") from None
+    finally:
+        sys.path.pop(0)
+    score: _Score = found
+    return score
 
 
 def _assumed_residual(floats: Values) -> Values:

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgekit.config import Config
+from edgekit.config import ALIASES, Config, metric_of
 from edgekit.data import Dataset
-from edgekit.errors import InputError
+from edgekit.errors import EdgekitError, InputError, missing_extra
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, GraphBuilder, Op
 from edgekit.manifest import Feature
-from edgekit.metrics import Drop, Values, classification_drop, regression_drop
+from edgekit.metrics import Drop, Values, compare
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
+from edgekit.quantization.cost import cost
+from edgekit.quantization.coverage import choose_rows
+from edgekit.quantization.diagnosis import shared_scale
 from edgekit.quantization.edges import edge_rows
-from edgekit.quantization.ladder import RUNGS, types_for
-from edgekit.quantization.passes import detach_variable_bias, fold_bias_add, spread_inputs
+from edgekit.quantization.ladder import AUTO, RUNGS
+from edgekit.quantization.modes import MODES
+from edgekit.quantization.passes import (
+    detach_variable_bias,
+    fold_bias_add,
+    pool_as_mean,
+    prologue,
+    spread_inputs,
+    widen_half_weights,
+)
 from edgekit.quantization.ranges import calibrate
-from edgekit.quantization.rewrite import rewrite
+from edgekit.quantization.trials import Calibration, Trials, Tune
 from edgekit.quantization.widening import widen_kernels
 from edgekit.runtimes.litert import Interpreter
+from edgekit.tuning import zeros
+
+#: Of the blocks that a rung takes out of int8, how many are tried; beyond them `int16` takes all.
+STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+#: Rows on which layers are ranked.
+RANKING_ROWS = 128
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A recipe that was tried, what it costs in bytes and what it lost."""
+    """A recipe that was tried, what it costs and what it lost.
+
+    microseconds: an estimate for one prediction (quantization/cost.py). layers: that a "named" rung took out of int8.
+    refused: why a target that was asked for cannot take it; it is not chosen then.
+    """
 
     recipe: str
     meaning: str
     bytes: int
     result: Drop
+    microseconds: float = 0.0
+    layers: tuple[str, ...] = ()
+    refused: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +71,8 @@ class Quantized:
     holds: bool  # whether the accuracy budget holds
     float_outputs: Values  # on the evaluation rows
     outputs: Values
+    notes: tuple[str, ...] = ()  # in words: what could not be tried, and why
+    trials: Trials | None = None  # what a diagnosis starts from; None for a model that came quantized
 
     @property
     def result(self) -> Drop:
@@ -62,7 +89,31 @@ class Rows:
     features: tuple[Feature, ...] = ()
 
 
-def quantize(model: Model, rows: Rows, config: Config, progress: Progress = silent) -> Quantized:
+def _takes_all(_graph: Graph) -> str:
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What a rung must do beyond the budget: `refuses` says in words why the targets cannot take a graph; `tune` trains
+    weights for int8 and `prune` until a part of them is zero, None where that cannot be had."""
+
+    refuses: Callable[[Graph], str] = _takes_all
+    tune: Tune | None = None
+    prune: Tune | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    rung: Rung
+    graph: Graph
+    raw: bytes
+    outputs: Values
+
+
+def quantize(
+    model: Model, rows: Rows, config: Config, progress: Progress = silent, limits: Limits | None = None
+) -> Quantized:
     """Climb from the cheapest recipe until the accuracy budget holds on the evaluation rows.
 
     Calibration sees the edges of the declared ranges too, so that no input that a page lets through saturates.
@@ -70,36 +121,151 @@ def quantize(model: Model, rows: Rows, config: Config, progress: Progress = sile
     """
     if model.graph.is_quantized:
         return _given(model, rows.evaluation, config)
-    seen, edges = _spread(rows.calibration.inputs, config.recipe.calibration_rows), edge_rows(rows.features)
-    folded = widen_kernels(fold_bias_add(detach_variable_bias(model.graph)))
-    ready = spread_inputs(folded, calibrate(folded, seen, edges, progress).ranges)
-    repairs = ("each input column got a range of its own",) if len(ready.ops) > len(folded.ops) else ()
+    limits = limits or Limits()
     floats = Interpreter(write_tflite(model.graph)).run(rows.evaluation.inputs, progress=progress)
     _finite(floats, model)
-    statistics = None
-    tried: list[tuple[Rung, Graph, bytes, Values]] = []
-    for recipe in RUNGS if config.recipe.mode == "auto" else (config.recipe.mode,):
-        prepared = RUNGS[recipe].prepare(ready)
-        if statistics is None or prepared is not ready:
-            statistics = calibrate(prepared, seen, edges, progress)
-        graph = rewrite(prepared, statistics, types_for(recipe, prepared))
-        raw = write_tflite(graph)
-        outputs = Interpreter(raw).run(rows.evaluation.inputs, progress=progress)
-        drop = _drop(config.task, rows.evaluation.labels, floats, outputs)
-        tried.append((Rung(recipe, RUNGS[recipe].meaning, len(raw), drop), graph, raw, outputs))
-        if drop.upper <= config.budgets.max_drop:
+    judge = _Judge(rows.evaluation, config, floats, limits.refuses, progress)
+    mode = ALIASES.get(config.recipe.mode, config.recipe.mode)
+    if mode in MODES:
+        return _plain(model, mode, rows, judge)
+    graph = model.graph
+    pruned: tuple[str, ...] = ()
+    if config.recipe.sparsity:
+        spread, first = prepare(graph, rows, config, progress)  # columns of like range train alike
+        graph, pruned = _pruned(spread.graph, limits)
+        pruned = (*pruned, *first)
+    trials, repairs = prepare(graph, rows, config, progress)
+    repairs = (*pruned, *repairs)
+    tried: list[_Tried] = []
+    notes: list[str] = []
+    climb = _climb(trials, judge, AUTO if mode == "auto" else (mode,), limits.tune, notes)
+    for one in climb:
+        tried.append(one)
+        # What int8 has that a target refuses, no other rung takes away: they only add types.
+        if judge.holds(one) if not one.rung.refused else len(tried) == 1:
             break
-    rung, graph, raw, outputs = min(tried, key=lambda t: t[0].result.upper)
-    holds = rung.result.drop <= config.budgets.max_drop
-    return Quantized(graph, raw, rung.recipe, tuple(t[0] for t in tried), repairs, holds, floats, outputs)
+    best = min(tried, key=lambda t: (bool(t.rung.refused), t.rung.result.upper))
+    holds = best.rung.result.drop <= config.budgets.max_drop
+    rungs = tuple(t.rung for t in tried)
+    return Quantized(
+        best.graph, best.raw, best.rung.recipe, rungs, repairs, holds, floats, best.outputs, tuple(notes), trials
+    )
+
+
+def _pruned(graph: Graph, limits: Limits) -> tuple[Graph, tuple[str, ...]]:
+    """Prune the float graph with itself as the teacher, before anything is quantized."""
+    if limits.prune is None:
+        raise missing_extra("pruning (recipe.sparsity)", "convert")
+    pruned = limits.prune(graph, {})
+    gone, all_weights = zeros(pruned)
+    return pruned, (
+        f"{gone / max(all_weights, 1):.1%} of {all_weights:,} weights were pruned, the float model as teacher",
+    )
+
+
+def prepare(graph: Graph, rows: Rows, config: Config, progress: Progress) -> tuple[Trials, tuple[str, ...]]:
+    """Return the float graph made ready for quantization, and in words what was done to it."""
+    folded = pool_as_mean(widen_kernels(fold_bias_add(detach_variable_bias(widen_half_weights(graph)))))
+    seen = choose_rows(folded, rows.calibration.inputs, config.recipe.calibration_rows, progress)
+    edges = edge_rows(rows.features)
+    ranges = calibrate(folded, seen, edges, progress).ranges
+    ready = spread_inputs(folded, ranges)
+    names = rows.calibration.names or tuple(f"column {i + 1}" for i in range(seen.shape[1]))
+    cause = shared_scale(folded, ranges, names)
+    done = ["the normalization stays in float32"] if prologue(folded) > set(folded.inputs) and cause else []
+    done += ["each input column got a range of its own"] if len(ready.ops) > len(folded.ops) else []
+    repairs = (f"{cause}: {' and '.join(done)}".lstrip(": "),) if done else ()
+    return Trials(ready, Calibration(seen, edges), config.recipe.layers, progress), repairs
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Runs a graph on the evaluation rows and says what it lost."""
+
+    evaluation: Dataset
+    config: Config
+    floats: Values
+    refuses: Callable[[Graph], str]
+    progress: Progress
+
+    def __call__(self, recipe: str, meaning: str, graph: Graph, layers: tuple[str, ...] = ()) -> _Tried:
+        raw = write_tflite(graph)
+        outputs = Interpreter(raw).run(self.evaluation.inputs, progress=self.progress)
+        drop = compare(metric_of(self.config), self.evaluation.labels, self.floats, outputs)
+        rung = Rung(recipe, meaning, len(raw), drop, cost(graph).microseconds, layers, self.refuses(graph))
+        return _Tried(rung, graph, raw, outputs)
+
+    def holds(self, tried: _Tried) -> bool:
+        """Tell whether the bound keeps the budget. A pruned model differs from the float one by more than rounding: no
+        rung brings it back, so there the loss itself counts."""
+        result = tried.rung.result
+        return (result.drop if self.config.recipe.sparsity else result.upper) <= self.config.budgets.max_drop
+
+
+def _climb(
+    trials: Trials, judge: _Judge, recipes: tuple[str, ...], tune: Tune | None, notes: list[str]
+) -> Iterator[_Tried]:
+    """Yield the rungs one after the other; of the rungs with named layers, the fewest layers that hold."""
+    for recipe in recipes:
+        rung = RUNGS[recipe]
+        if rung.tuned and tune is None:
+            notes.append(f"{recipe} was not run: tuning needs TensorFlow (the extra convert)")
+            if len(recipes) == 1:
+                raise InputError(
+                    f"the recipe {recipe} needs TensorFlow here; install it: pip install 'edgekit[convert]'"
+                )
+            continue
+        if "named" in (rung.wide, rung.floats):
+            named = _fewest_layers(trials, judge, recipe)
+            if named is not None:
+                yield named
+            continue
+        try:
+            graph = trials.quantized(recipe, (), tune)
+        except EdgekitError as error:
+            if len(recipes) == 1:
+                raise
+            notes.append(f"{recipe} was not run: {error}")
+            continue
+        yield judge(recipe, rung.meaning, graph)
+
+
+def _fewest_layers(trials: Trials, judge: _Judge, recipe: str) -> _Tried | None:
+    """Take the layers out of int8 that cost the most, a few more at a time, until the budget holds."""
+    rung = RUNGS[recipe]
+    found = trials.contributions(trials.calibration.rows[:RANKING_ROWS], "float32" if rung.floats == "named" else "")
+    ranked = sorted((c for c in found if c.wide != "int8"), key=lambda c: c.without)
+    best: _Tried | None = None
+    for count in STEPS:
+        if count >= len(found) or count > len(ranked):
+            break
+        layers = tuple(c.block for c in ranked[:count])
+        tried = judge(recipe, f"{rung.meaning}: {count} of {len(found)}", trials.quantized(recipe, layers), layers)
+        if best is None or tried.rung.result.upper < best.rung.result.upper:
+            best = tried
+        if judge.holds(tried):
+            break
+    return best
+
+
+def _plain(model: Model, mode: str, rows: Rows, judge: _Judge) -> Quantized:
+    """Quantize in a mode without calibration; but integer weights need columns of like range as much as int8 does."""
+    graph: Graph = model.graph
+    repairs: tuple[str, ...] = ()
+    if MODES[mode].integers:
+        trials, repairs = prepare(graph, rows, judge.config, judge.progress)
+        graph = trials.graph
+    one = judge(mode, MODES[mode].meaning, MODES[mode].apply(graph))
+    holds = one.rung.result.drop <= judge.config.budgets.max_drop
+    return Quantized(one.graph, one.raw, mode, (one.rung,), repairs, holds, judge.floats, one.outputs)
 
 
 def _given(model: Model, evaluation: Dataset, config: Config) -> Quantized:
     graph = float_ends(model.graph)
     raw = write_tflite(graph)
     outputs = Interpreter(raw).run(evaluation.inputs)
-    drop = _drop(config.task, evaluation.labels, outputs, outputs)
-    rung = Rung("given", "the model came quantized", len(raw), drop)
+    drop = compare(metric_of(config), evaluation.labels, outputs, outputs)
+    rung = Rung("given", "the model came quantized", len(raw), drop, cost(graph).microseconds)
     return Quantized(graph, raw, "given", (rung,), (), True, outputs, outputs)
 
 
@@ -124,17 +290,6 @@ def float_ends(graph: Graph) -> Graph:
         tail.append(Op("DEQUANTIZE", (index,), (outputs[-1],), {}))
     builder.ops += [*graph.ops, *tail]
     return builder.build(tuple(inputs), tuple(outputs))
-
-
-def _spread(inputs: Values, count: int) -> Values:
-    """Return `count` rows at equal distances, all where there are fewer: files are often sorted by time."""
-    chosen = np.linspace(0, len(inputs) - 1, min(count, len(inputs))).round().astype(np.int64)
-    return inputs[chosen]
-
-
-def _drop(task: str, labels: Values | None, floats: Values, outputs: Values) -> Drop:
-    compare = classification_drop if task == "classification" else regression_drop
-    return compare(labels, floats, outputs)
 
 
 def _finite(outputs: Values, model: Model) -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from string import Template
-from typing import Any
 
 import numpy as np
 
-from edgekit.assets import asset
 from edgekit.errors import InputError
 from edgekit.golden import Golden
 from edgekit.manifest import Manifest, Output, TargetEntry
+from edgekit.report_parts import UNKNOWN, cell, fill, summary, table, template, write
+from edgekit.report_plots import scatter
 from edgekit.store import Bundle
 from edgekit.verify import FAIL, NOT_RUN, PASS, UNFIT, Check, Report, read_golden
 
@@ -27,12 +24,9 @@ try:
 except ImportError:
     brotli = None
 
-UNKNOWN = "–"
 MAX_PLOTS = 6
 WORST_ROWS = 10
 _FULL_EFFORT = 4 << 20  # files beyond are compressed with less effort: minutes for a few bytes
-#: The plot area of templates/report/scatter.svg.
-_LEFT, _TOP, _SIDE = 80, 20, 380
 
 
 @dataclass(frozen=True)
@@ -59,8 +53,8 @@ def write_report(report: Report, bundle: Bundle, out: Path | None = None) -> tup
     if page.suffix != ".html":
         raise InputError(f"{page.name} must end in .html; its twin gets the ending .json")
     html = report_html(report, bundle)
-    _write(twin, json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    _write(page, html)
+    write(twin, json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write(page, html)
     return page, twin
 
 
@@ -76,11 +70,11 @@ def report_html(report: Report, bundle: Bundle) -> str:
     )
     if len(results) > MAX_PLOTS:
         note += f" The first {MAX_PLOTS} of {len(results)} outputs are drawn."
-    return _fill(
+    return fill(
         "report.html",
         name=escape(report.name),
         version=escape(report.version),
-        style=_template("report.css"),
+        style=template("report.css"),
         state=state,
         verdict=escape(verdict),
         id=escape(report.bundle_id),
@@ -89,7 +83,7 @@ def report_html(report: Report, bundle: Bundle) -> str:
         plots="\n".join(_scatter(golden, i, r) for i, r in enumerate(results[:MAX_PLOTS])),
         worst=_worst(golden, results[:MAX_PLOTS], manifest),
         sizes=_sizes(bundle),
-        quantization=_summary("How the model was quantized", manifest.quantization),
+        quantization=summary("How the model was quantized", manifest.quantization),
     )
 
 
@@ -130,15 +124,15 @@ def _verdict(report: Report) -> tuple[str, str]:
 def _checks(report: Report, units: set[str]) -> str:
     shared = f" ({unit})" if len(units) == 1 and (unit := next(iter(units))) else ""
     head = ("Target", "Build", "Runtime", "Verdict", "Rows", f"Largest error{shared}", f"RMSE{shared}", "What was seen")
-    rows = [[_cell(c.target, "th"), *_check_cells(c)] for c in report.checks]
-    return _table("Each target in its runtime; errors are against the float model", head, rows)
+    rows = [[cell(c.target, "th"), *_check_cells(c)] for c in report.checks]
+    return table("Each target in its runtime; errors are against the float model", head, rows)
 
 
 def _check_cells(check: Check) -> list[str]:
     verdict = f'<td class="{check.status.replace(" ", "-")}">{escape(check.status)}</td>'
     values = (check.rows, check.max_error, check.rmse)
-    numbers = [_cell(v) for v in values]
-    return [_cell(check.build or UNKNOWN), _cell(check.runtime), verdict, *numbers, _cell(check.detail)]
+    numbers = [cell(v) for v in values]
+    return [cell(check.build or UNKNOWN), cell(check.runtime), verdict, *numbers, cell(check.detail)]
 
 
 def _worst(golden: Golden, results: Sequence[Output], manifest: Manifest) -> str:
@@ -152,11 +146,11 @@ def _worst(golden: Golden, results: Sequence[Output], manifest: Manifest) -> str
     head += [_with_unit(f.name, f.unit) for f in manifest.features]
     rows = []
     for row in order:
-        cells = [_cell(str(row), "th")]
+        cells = [cell(str(row), "th")]
         for i in range(count):
-            cells += [_cell(float(v)) for v in (golden.float[row, i], golden.quantized[row, i], gaps[row, i])]
-        rows.append(cells + [_cell(float(golden.inputs[row, place])) for place in places])
-    return _table(f"The {len(rows)} rows with the largest differences, and their features", head, rows)
+            cells += [cell(float(v)) for v in (golden.float[row, i], golden.quantized[row, i], gaps[row, i])]
+        rows.append(cells + [cell(float(golden.inputs[row, place])) for place in places])
+    return table(f"The {len(rows)} rows with the largest differences, and their features", head, rows)
 
 
 def _places(manifest: Manifest) -> list[int]:
@@ -169,87 +163,14 @@ def _places(manifest: Manifest) -> list[int]:
 
 def _scatter(golden: Golden, column: int, output: Output) -> str:
     floats, ints = (table[:, column].astype(np.float64) for table in (golden.float, golden.quantized))
-    ticks = _ticks(min(floats.min(), ints.min()), max(floats.max(), ints.max()))
-    low, high = ticks[0], ticks[-1]
-
-    def place(value: float) -> float:
-        return _SIDE * (value - low) / (high - low)
-
-    points = [
-        f'<circle cx="{_LEFT + place(x):.1f}" cy="{_TOP + _SIDE - place(y):.1f}" r="4">'
-        f"<title>row {row}: float {_number(x)}, int8 {_number(y)}</title></circle>"
-        for row, (x, y) in enumerate(zip(floats, ints, strict=True))
-    ]
-    gap = float(np.abs(ints - floats).max())
-    name = _titled(output)
-    return _fill(
-        "scatter.svg",
-        key=f"plot-{column}",
-        title=escape(f"{name}: float against int8"),
-        description=escape(
-            f"{len(points)} rows; the line marks equal answers; "
-            f"the largest difference is {_number(gap)} {output.unit}".rstrip()
-        ),
-        ticks="\n".join(_tick(place(tick), _number(tick)) for tick in ticks),
-        points="\n".join(points),
-        across=escape(f"{name}, float model"),
-        up=escape(f"{name}, int8 model"),
-    )
-
-
-def _tick(at: float, text: str) -> str:
-    x, y = _LEFT + at, _TOP + _SIDE - at
-    right, bottom = _LEFT + _SIDE, _TOP + _SIDE
-    return (
-        f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>'
-        f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{text}</text>'
-        f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
-        f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
-    )
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return round numbers (1, 2, 5 x 10^n apart) that enclose the range, at most about six steps."""
-    span = high - low or abs(high) or 1.0
-    step = 10.0 ** math.floor(math.log10(span / 5))
-    step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 5)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    last = max(last, first + 1)
-    return [round(i * step, 12 - math.floor(math.log10(step))) for i in range(first, last + 1)]
+    return scatter(f"plot-{column}", _titled(output), output.unit, floats, ints)
 
 
 def _sizes(bundle: Bundle) -> str:
-    rows = [[_cell(s.target, "th"), _cell(s.files), _cell(s.raw), _cell(s.brotli)] for s in sizes(bundle)]
-    return _table(
+    rows = [[cell(s.target, "th"), cell(s.files), cell(s.raw), cell(s.brotli)] for s in sizes(bundle)]
+    return table(
         "What one client fetches beside manifest.json", ("Target", "Files", "Bytes", "Bytes with brotli"), rows
     )
-
-
-def _summary(title: str, values: Mapping[str, Any]) -> str:
-    """Show a nested mapping: its plain values as one table, each list of mappings as another."""
-    plain = {k: v for k, v in values.items() if not _is_nested(v)}
-    parts = []
-    if plain or not values:
-        rows = [[_cell(_words(k), "th"), _cell(v)] for k, v in plain.items()]
-        parts.append(_table(title, ("What", "Value"), rows))
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            parts.append(_summary(f"{title}: {_words(key)}", value))
-        elif _is_nested(value):
-            parts.append(_records(f"{title}: {_words(key)}", value))
-    return "\n".join(parts)
-
-
-def _records(title: str, records: Sequence[Mapping[str, Any]]) -> str:
-    keys = list(dict.fromkeys(key for record in records for key in record))
-    rows = [[_cell(record.get(key)) for key in keys] for record in records]
-    return _table(title, [_words(key) for key in keys], rows)
-
-
-def _is_nested(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return bool(value)
-    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(v, Mapping) for v in value)
 
 
 def _results(manifest: Manifest, golden: Golden) -> list[Output]:
@@ -265,52 +186,3 @@ def _titled(output: Output) -> str:
 
 def _with_unit(name: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"
-
-
-def _cell(value: Any, tag: str = "td") -> str:
-    if tag == "th":
-        return f'<th scope="row">{escape(str(value))}</th>'
-    if isinstance(value, bool):
-        return f"<td>{'yes' if value else 'no'}</td>"
-    if isinstance(value, int):
-        return f'<td class="number">{value:,}</td>'
-    if isinstance(value, float):
-        return f'<td class="number">{_number(value)}</td>'
-    if value is None or value in ("", [], ()):
-        return f"<td>{UNKNOWN}</td>"
-    if isinstance(value, Mapping):
-        value = [f"{_words(str(k))} {_number(v) if isinstance(v, float) else v}" for k, v in value.items()]
-    return f"<td>{escape(', '.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value))}</td>"
-
-
-def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
-    body = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return _fill("table.html", caption=escape(caption), head=f"<tr>{titles}</tr>", rows=body)
-
-
-def _fill(name: str, /, **values: str) -> str:
-    return Template(_template(name)).substitute(values)
-
-
-def _template(name: str) -> str:
-    return asset(f"templates/report/{name}").read_text(encoding="utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise InputError(f"cannot write {path}: {error.strerror}; choose another place") from None

@@ -45,6 +45,7 @@ RESULTS = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", r
 EXAMPLES: Mapping[str, str] = {
     "init": "edgekit init --model model.keras --data calibration.npz --force",
     "inspect": "edgekit inspect bundle/tflite/model.tflite --json",
+    "quantize": "edgekit quantize model.keras --data calibration.npz --out model.tflite --max-drop 1% --report",
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
@@ -74,6 +75,7 @@ MEANINGS: Mapping[str, str] = {
     "name": "what people and clients call it",
     "seed": "of the split into calibration and evaluation rows",
     "calibration_rows": "at most this many rows set the ranges",
+    "layers": 'types for layers by name, such as `"*dense_3*" = "int16"`; the last pattern that fits wins',
     "weights": "`uint8` has a quarter of the bytes and is less exact",
     "shard_bytes": "weights are cut into files of at most this size",
 }
@@ -245,6 +247,7 @@ def tables() -> list[tuple[str, type]]:
         ("At the top", config.Config),
         ("[[features]]", config.FeatureConfig),
         ("[[outputs]]", config.OutputConfig),
+        ("[[slices]]", config.SliceConfig),
         ("[data]", config.DataConfig),
         ("[recipe]", config.RecipeConfig),
         ("[budgets]", config.BudgetConfig),
@@ -271,6 +274,8 @@ TYPES: Mapping[str, str] = {
     "float": "number",
     "tuple[float, float] | None": "[number, number]",
     "tuple[str, ...]": "list of texts",
+    "tuple[float, ...]": "list of numbers",
+    "Mapping[str, str]": "table of texts",
 }
 
 

@@ -194,7 +194,7 @@ def test_paths_that_are_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     long = tmp_path / ("n" * 300 + ".csv")
     assert message(long) == f"{long} cannot be read: File name too long; check the path and its permissions"
     monkeypatch.setattr(data_module, "MAX_BYTES", 3)
-    large = put(tmp_path, "d.csv", "p,q\n")
+    large = put(tmp_path, "d.npz", "p,q\n")
     assert message(large) == f"{large} has 4 bytes, the limit is 3; give fewer rows, or use .parquet"
 
 

@@ -14,23 +14,24 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    graph config manifest models golden
+    expressions graph config manifest models golden
     affine metrics arena plan engine_memory shards
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
-    formats.columns formats.csv_read formats.npz_read formats.parquet
+    formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
     placement data tfjs_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
-    quantization.edges quantization.rules quantization.rounding quantization.ranges
-    quantization.passes quantization.widening quantization.rewrite quantization.ladder
+    quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
+    quantization.clipping quantization.passes quantization.widening quantization.equalize quantization.rewrite quantization.ladder
+    quantization.modes quantization.cost quantization.coverage quantization.trials quantization.diagnosis
     lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
     model_card store hosting server runtimes.node runtimes.chromium
-    load quantize export verify report verdicts init firebase_ml inspect_model inspect_bundle
+    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
@@ -39,14 +40,14 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
     cli.options cli.console cli
-    cli.site cli.init cli.inspect cli.export cli.verify cli.serve
+    cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
 #: Packages that are heavy or not in the base install: the modules that may import them.
 HEAVY = {
-    "tensorflow": {"formats.keras_worker", "formats.tfjs_worker"},
+    "tensorflow": {"formats.keras_worker", "formats.tfjs_worker", "formats.tuning_worker"},
     "tensorflowjs": {"formats.tfjs_worker"},
     "keras": {"formats.keras_worker"},
     "h5py": {"formats.keras_worker"},
@@ -58,7 +59,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
-    "brotli": {"report"},
+    "brotli": {"report", "quantize_model"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

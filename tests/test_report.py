@@ -15,6 +15,7 @@ from edgekit import report as stage
 from edgekit.errors import InputError
 from edgekit.golden import Golden, encode
 from edgekit.report import Size, report_html, sizes, write_report
+from edgekit.report_parts import round_ticks
 from edgekit.store import Bundle, open_bundle
 from edgekit.verify import Check, Report
 
@@ -143,7 +144,7 @@ def test_equal_answers_lie_on_the_line(tmp_path: Path) -> None:
     ],
 )
 def test_ticks_are_round_and_enclose_the_range(low: float, high: float, ticks: list[float]) -> None:
-    assert stage._ticks(low, high) == pytest.approx(ticks)
+    assert round_ticks(low, high) == pytest.approx(ticks)
 
 
 def test_names_from_a_bundle_are_text_never_markup(bundle: Bundle) -> None:

@@ -9,13 +9,12 @@ import numpy as np
 
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, GraphBuilder, Tensor
-from edgekit.quantization.ladder import RUNGS, types_for
-from edgekit.quantization.ranges import calibrate
-from edgekit.quantization.rewrite import rewrite
+from edgekit.progress import silent
+from edgekit.quantization.trials import Calibration, Trials
 from edgekit.runtimes.litert import Interpreter
 
 ROWS = 200
-RECIPES = tuple(RUNGS)
+RECIPES = ("int8", "int8+int16-head", "int16", "int16x2")
 
 
 class Network(GraphBuilder):
@@ -182,8 +181,8 @@ def rows_for(graph: Graph, count: int, seed: int) -> np.ndarray:
 @cache
 def quantized(name: str, recipe: str) -> tuple[Graph, np.ndarray, np.ndarray]:
     """Return a model's quantized graph, rows, and the interpreter's answers."""
-    graph = RUNGS[recipe].prepare(WHOLE_MODELS[name]())
-    statistics = calibrate(graph, rows_for(graph, 30, 1), np.empty((0, 0), np.float32))
-    made = rewrite(graph, statistics, types_for(recipe, graph))
+    graph = WHOLE_MODELS[name]()
+    seen = rows_for(graph, 30, 1)
+    made = Trials(graph, Calibration(seen, seen[:0]), {}, silent).quantized(recipe)
     rows = rows_for(made, ROWS, 2)
     return made, rows, Interpreter(write_tflite(made)).run(rows)

@@ -41,6 +41,7 @@ from edgekit.errors import EdgekitError, InputError, missing_extra
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("edgekit.cli.init", "Write a commented edgekit.toml."),
     "inspect": ("edgekit.cli.inspect", "Show a model's or a bundle's signature, targets and peak memory."),
+    "quantize": ("edgekit.cli.quantize", "Quantize a model, with a report of where accuracy went."),
     "export": ("edgekit.cli.export", "Quantize a model and write a bundle for its targets."),
     "verify": ("edgekit.cli.verify", "Run a bundle's golden rows through every target in its real runtime."),
     "serve": ("edgekit.cli.serve", "Serve a bundle's page, or a local site, on this machine."),

@@ -8,7 +8,8 @@ import click
 
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
-from edgekit.config import find_config
+from edgekit.cli.quantize import print_rungs, print_slices, say_no
+from edgekit.config import Config, find_config
 from edgekit.export import Exported, Request, export
 from edgekit.plain import plain
 from edgekit.report import sizes
@@ -45,10 +46,11 @@ def command(
     names = tuple(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
     request = Request(model, data, out, names, evaluation)
     with progress_bar() as progress:
-        done = export(request, find_config(config_file), progress)
+        config = find_config(config_file)
+        done = export(request, config, progress)
     if as_zip:
         zip_bundle(done.bundle, out.with_name(f"{out.name}.zip"))
-    manifest, quantized = done.bundle.manifest, done.quantized
+    manifest = done.bundle.manifest
     if as_json:
         emit_json(
             {
@@ -59,36 +61,17 @@ def command(
             }
         )
     else:
-        _print(out, done)
-    return 0 if quantized.holds else 1
+        _print(out, done, config)
+    return 0 if done.holds else 1
 
 
-def _print(out: Path, done: Exported) -> None:
-    manifest, quantized = done.bundle.manifest, done.quantized
-    unit = manifest.results[0].unit if len(manifest.results) == 1 else ""
-    rows = [
-        (
-            ("* " if rung.recipe == quantized.recipe else "  ") + rung.recipe,
-            rung.meaning,
-            f"{rung.bytes:,}",
-            f"{rung.result.float_value:.5g}",
-            f"{rung.result.quantized_value:.5g}",
-            f"{rung.result.drop:+.2%}",
-            f"{rung.result.upper:+.2%}",
-        )
-        for rung in quantized.rungs
-    ]
-    metric = f"{quantized.result.metric}{f' [{unit}]' if unit else ''}"
-    columns = ["recipe", "what it is", "bytes", f"float {metric}", f"int8 {metric}", "drop", "drop, 95 % bound"]
-    table("Quantization (* is in the bundle)", columns, rows)
-    for repair in quantized.repairs:
-        click.echo(f"repair: {repair}")
+def _print(out: Path, done: Exported, config: Config) -> None:
+    manifest = done.bundle.manifest
+    print_rungs(done.made, config)
+    print_slices(done.made)
     lines = [
         (s.target, s.files, f"{s.raw:,}", "–" if s.brotli is None else f"{s.brotli:,}") for s in sizes(done.bundle)
     ]
     table("Targets", ["target", "files", "bytes", "brotli"], lines)
     click.echo(f"wrote {out}, id {manifest.id[:16]}; next: edgekit verify {out}")
-    if not quantized.holds:
-        lost = f"the best recipe, {quantized.recipe}, lost {quantized.result.drop:.2%}"
-        budget = f"the accuracy budget of {manifest.quantization['max_drop']:.2%} does not hold"
-        click.echo(f"edgekit: {budget}: {lost}; give more calibration rows or raise budgets.max_drop", err=True)
+    say_no(done.made, config)

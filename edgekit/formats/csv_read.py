@@ -5,19 +5,25 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.errors import InputError
 from edgekit.formats.columns import Choose, Column, Float32, check_header, cut, to_float32, unknown_label
+from edgekit.formats.thinning import Thinned
 
 #: Rows that are turned into numbers at once, so that a large file is never held as text.
 CHUNK_ROWS = 8192
 Line = tuple[int, list[str]]
 
 
-def read(path: Path, choose: Choose) -> Float32:
-    """Return the wanted columns [rows, columns]; blank lines are passed over."""
+def read(path: Path, choose: Choose, limit: int = 1 << 62) -> Float32:
+    """Return the wanted columns [rows, columns]; of more than `limit` rows some, at equal distances.
+
+    Blank lines are passed over.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _lines(path, csv.reader(file, strict=True))
@@ -27,7 +33,7 @@ def read(path: Path, choose: Choose) -> Float32:
             _check_commas(path, header)
             check_header(str(path), header)
             columns = choose(tuple(header))
-            return _read_rows(path, lines, [header.index(c.name) for c in columns], columns)
+            return _read_rows(path, lines, [header.index(c.name) for c in columns], columns, limit)
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text; save it as CSV in UTF-8") from None
 
@@ -61,18 +67,36 @@ def _check_commas(path: Path, header: list[str]) -> None:
             raise InputError(f"{path} is separated by {name}; save it with commas")
 
 
-def _read_rows(path: Path, lines: Iterator[Line], picks: list[int], columns: tuple[Column, ...]) -> Float32:
+def read_side(path: Path, names: tuple[str, ...], limit: int) -> dict[str, npt.NDArray[Any]]:
+    """Return columns as text, of the rows that `read` keeps."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = _lines(path, csv.reader(file, strict=True))
+        header = next(lines)[1]
+        picks = [header.index(name) for name in names]
+        kept = Thinned(limit)
+        chunk: list[list[str]] = []
+        for _, cells in lines:
+            chunk.append([cells[i] for i in picks])
+            if len(chunk) == CHUNK_ROWS:
+                kept.add(np.array(chunk))
+                chunk = []
+        if chunk:
+            kept.add(np.array(chunk))
+    table = kept.rows(np.empty((0, len(names)), "U1"))
+    return {name: table[:, i] for i, name in enumerate(names)}
+
+
+def _read_rows(path: Path, lines: Iterator[Line], picks: list[int], columns: tuple[Column, ...], limit: int) -> Float32:
     codes = [{label: float(code) for code, label in enumerate(c.categories)} for c in columns]
-    parts, chunk, done = [], [], 0
+    kept, chunk = Thinned(limit, len(columns)), []
     for line, cells in lines:
         chunk.append((line, [cells[i] for i in picks]))
         if len(chunk) == CHUNK_ROWS:
-            parts.append(_convert(path, chunk, columns, codes, done))
-            done += len(chunk)
+            kept.add(_convert(path, chunk, columns, codes, kept.seen))
             chunk = []
     if chunk:
-        parts.append(_convert(path, chunk, columns, codes, done))
-    return np.concatenate(parts) if parts else np.zeros((0, len(columns)), np.float32)
+        kept.add(_convert(path, chunk, columns, codes, kept.seen))
+    return kept.rows(np.zeros((0, len(columns)), np.float32))
 
 
 def _convert(

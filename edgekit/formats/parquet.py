@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.errors import InputError, missing_extra
-from edgekit.formats.columns import MAX_BYTES, Choose, Column, Float32, check_header, cut, to_float32, unknown_label
+from edgekit.formats.columns import Choose, Column, Float32, check_header, cut, to_float32, unknown_label
+from edgekit.formats.thinning import Thinned
 
 try:
     import pyarrow as pa
@@ -16,11 +18,11 @@ try:
 except ModuleNotFoundError:
     raise missing_extra("reading a .parquet file", "data") from None
 
-BATCH_ROWS = 65536
+BATCH_ROWS, BATCH_BYTES = 65536, 64_000_000
 
 
-def read(path: Path, choose: Choose) -> Float32:
-    """Return the wanted columns [rows, columns], read in batches."""
+def read(path: Path, choose: Choose, limit: int = 1 << 62) -> Float32:
+    """Return the wanted columns [rows, columns], in batches; of more than `limit` rows some, at equal distances."""
     try:
         with pq.ParquetFile(path) as file:
             names = tuple(file.schema_arrow.names)
@@ -28,16 +30,26 @@ def read(path: Path, choose: Choose) -> Float32:
             columns = choose(names)
             for column in columns:
                 _check_type(path, column, file.schema_arrow.field(column.name).type)
-            rows = file.metadata.num_rows
-            if rows * len(columns) * 4 > MAX_BYTES:
-                raise InputError(f"{path} has {rows} rows, more than {MAX_BYTES} bytes of numbers; give fewer rows")
-            parts, done = [np.zeros((0, len(columns)), np.float32)], 0
-            for batch in file.iter_batches(BATCH_ROWS, columns=sorted({c.name for c in columns})):
-                parts.append(_convert(path, batch, columns, done))
-                done += batch.num_rows
+            kept = Thinned(limit, len(columns))
+            for batch in file.iter_batches(_batch_rows(len(columns)), columns=sorted({c.name for c in columns})):
+                kept.add(_convert(path, batch, columns, kept.seen))
     except (pa.ArrowException, OSError, ValueError):
         raise InputError(f"{path} is truncated or corrupt; write it again") from None
-    return np.concatenate(parts)
+    return kept.rows(np.zeros((0, len(columns)), np.float32))
+
+
+def read_side(path: Path, names: tuple[str, ...], limit: int) -> dict[str, npt.NDArray[Any]]:
+    """Return columns as they are, text or float64, of the rows that `read` with this many `columns` keeps."""
+    with pq.ParquetFile(path) as file:
+        kept = {name: Thinned(limit) for name in names}
+        for batch in file.iter_batches(BATCH_ROWS // 8, columns=sorted(names)):
+            for name in names:
+                kept[name].add(np.array(batch.column(batch.schema.get_field_index(name)).cast(pa.string()).to_pylist()))
+    return {name: thinned.rows(np.empty(0, "U1")) for name, thinned in kept.items()}
+
+
+def _batch_rows(columns: int) -> int:
+    return max(256, min(BATCH_ROWS, BATCH_BYTES // (8 * max(columns, 1))))
 
 
 def _check_type(path: Path, column: Column, kind: Any) -> None:

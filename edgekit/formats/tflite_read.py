@@ -109,6 +109,9 @@ def _data(model: Any, tensor: Any, dtype: str, shape: tuple[int, ...]) -> Array 
     if buffer.DataLength() == 0:
         return None
     data = np.frombuffer(buffer.DataAsNumpy().tobytes(), DTYPES[dtype])
+    if dtype == "int4":  # two to a byte, the first in the low half
+        count = int(np.prod(shape, dtype=np.int64))
+        data = np.stack([data << 4 >> 4, data >> 4], axis=1).reshape(-1)[:count]
     return data.reshape(shape)  # ValueError where the sizes differ
 
 

@@ -17,7 +17,9 @@ PADDINGS = ("SAME", "VALID")
 
 TYPE_CODES: Mapping[str, int] = {
     "float32": tflite.TensorType.FLOAT32,
+    "float16": tflite.TensorType.FLOAT16,
     "int8": tflite.TensorType.INT8,
+    "int4": tflite.TensorType.INT4,
     "uint8": tflite.TensorType.UINT8,
     "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
@@ -109,7 +111,7 @@ OP_SCHEMAS: Mapping[str, OpSchema] = {
     "RESIZE_BILINEAR": OpSchema("ResizeBilinearOptions", _RESIZE, {"float32": 3, "int8": 3, "int16": 4}),
     "RESIZE_NEAREST_NEIGHBOR": OpSchema("ResizeNearestNeighborOptions", _RESIZE, {"float32": 3, "int8": 3, "int16": 4}),
     "QUANTIZE": OpSchema("", {}, {"int16": 2}),
-    "DEQUANTIZE": OpSchema("", {}, {"int8": 2, "int16": 3}),
+    "DEQUANTIZE": OpSchema("", {}, {"int8": 2, "int16": 3, "float16": 3, "int4": 6}),
     "LOGISTIC": _NO_OPTIONS,
     "TANH": _NO_OPTIONS,
     "RELU": OpSchema("", {}, {"int8": 2, "int16": 3}),

@@ -59,6 +59,8 @@ def _code_key(graph: Graph, op: Op) -> tuple[str, int]:
         return op.kind, 12  # older runtimes do not know per-channel weights here
     if op.kind == "TRANSPOSE_CONV" and op.activation != "NONE":
         return op.kind, 4  # older runtimes do not know a fused activation here
+    if op.kind == "DEQUANTIZE" and per_channel and dtype == "int8":
+        return op.kind, 5
     return op.kind, schema.versions.get(dtype, 1)
 
 
@@ -74,7 +76,7 @@ def _buffers(builder: Any, graph: Graph) -> tuple[list[int], dict[int, int]]:
     buffer_of: dict[int, int] = {}
     seen: dict[bytes, int] = {}
     for i, tensor in enumerate(graph.tensors):
-        raw = b"" if tensor.data is None else np.ascontiguousarray(tensor.data).tobytes()
+        raw = b"" if tensor.data is None else _raw(tensor)
         if not raw:
             buffer_of[i] = 0
             continue
@@ -83,6 +85,14 @@ def _buffers(builder: Any, graph: Graph) -> tuple[list[int], dict[int, int]]:
             offsets.append(_table(builder, tflite, "Buffer", Data=_bytes(builder, raw)))
         buffer_of[i] = seen[raw]
     return offsets, buffer_of
+
+
+def _raw(tensor: Tensor) -> bytes:
+    data = np.ascontiguousarray(tensor.data)
+    if tensor.dtype == "int4":  # two to a byte, the first in the low half
+        flat = np.append(data.reshape(-1), np.zeros(data.size % 2, np.int8)).astype(np.uint8) & 15
+        data = flat[::2] | flat[1::2] << 4
+    return data.tobytes()
 
 
 def _bytes(builder: Any, raw: bytes) -> int:

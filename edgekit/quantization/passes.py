@@ -42,6 +42,51 @@ def detach_variable_bias(graph: Graph) -> Graph:
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
 
 
+def compact(graph: Graph) -> Graph:
+    """Leave out the tensors that nothing uses."""
+    used = sorted(
+        {*graph.inputs, *graph.outputs, *(i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0)}
+    )
+    place = {index: i for i, index in enumerate(used)} | {-1: -1}
+    ops = tuple(
+        replace(op, inputs=tuple(place[i] for i in op.inputs), outputs=tuple(place[i] for i in op.outputs))
+        for op in graph.ops
+    )
+    ends = (tuple(place[i] for i in indices) for indices in (graph.inputs, graph.outputs))
+    return Graph(graph.name, tuple(graph.tensors[i] for i in used), ops, *ends)
+
+
+def widen_half_weights(graph: Graph) -> Graph:
+    """Turn float16 constants and the DEQUANTIZE behind them into float32 constants."""
+    tensors, ops = list(graph.tensors), []
+    for op in graph.ops:
+        source = graph.tensors[op.inputs[0]] if op.inputs[0] >= 0 else None
+        if op.kind != "DEQUANTIZE" or source is None or source.dtype != "float16" or source.data is None:
+            ops.append(op)
+            continue
+        tensors[op.outputs[0]] = replace(tensors[op.outputs[0]], data=source.data.astype(np.float32))
+    return compact(replace(graph, tensors=tuple(tensors), ops=tuple(ops)))
+
+
+def pool_as_mean(graph: Graph) -> Graph:
+    """Turn AVERAGE_POOL_2D over the whole image into MEAN, whose result has a scale of its own.
+
+    A pool keeps the scale of what it reads, and the mean of an image reaches a part of that range only.
+    """
+    tensors, ops = list(graph.tensors), []
+    for op in graph.ops:
+        shape = graph.tensors[op.inputs[0]].shape
+        whole = op.kind == "AVERAGE_POOL_2D" and graph.tensors[op.outputs[0]].shape[1:3] == (1, 1)
+        window = (op.options.get("filter_height"), op.options.get("filter_width"))
+        if not whole or window != shape[1:3] or op.activation != "NONE":
+            ops.append(op)
+            continue
+        axes = np.array([1, 2], "<i4")
+        tensors.append(Tensor(f"{graph.layer(op)}/axes", axes.shape, "int32", None, axes))
+        ops.append(Op("MEAN", (op.inputs[0], len(tensors) - 1), op.outputs, {"keep_dims": True}))
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
 def fold_bias_add(graph: Graph) -> Graph:
     """Turn FULLY_CONNECTED + ADD of a constant vector into one FULLY_CONNECTED with that bias."""
     tensors, ops, gone = list(graph.tensors), list(graph.ops), set()

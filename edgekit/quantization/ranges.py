@@ -1,4 +1,4 @@
-"""Calibration: the true extremes of every float tensor, and how the inputs of dense layers vary together.
+"""Calibration: the true extremes of every float tensor, a sample of its values, and how a layer's inputs vary.
 
 True extremes, never a moving average: an average over rows collapses the range of a scalar output to a
 point (docs/quantization.md).
@@ -7,7 +7,7 @@ point (docs/quantization.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.progress import Progress, silent
-from edgekit.quantization.rounding import Moments
+from edgekit.quantization.patches import LAYERS, input_width, patches
+from edgekit.quantization.rounding import Moments, RoundedWeights
 from edgekit.runtimes.litert import Interpreter
 
 
@@ -34,14 +35,25 @@ class Range:
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """What calibration saw: the range of each computed tensor, the moments of each dense layer's input."""
+    """What calibration saw: the range of each computed tensor, the moments of the inputs of each layer with weights
+    (by the layer's position), and a sample of each tensor's values (float32, one axis).
+
+    halves: the ranges of every second row and of the others, without the edges. narrow: ranges for int8 where they are
+    not `ranges`. rounded: weights that were rounded already, by position and scales; it fills as graphs are made.
+    """
 
     ranges: Mapping[int, Range]
     moments: Mapping[int, Moments]
+    samples: Mapping[int, npt.NDArray[np.float32]] = field(default_factory=dict)
+    halves: tuple[Mapping[int, Range], ...] = ()
+    narrow: Mapping[int, Range] = field(default_factory=dict)
+    rounded: dict[tuple[int, bytes], RoundedWeights] = field(default_factory=dict)
 
 
 #: Wider layers round each weight on its own: the covariance would cost more memory than it is worth.
 MAX_COVARIANCE_INPUTS = 2048
+#: Values of each tensor that are kept for the choice of its range.
+SAMPLE_VALUES = 1 << 15
 
 
 Rows = npt.NDArray[np.float32]
@@ -50,56 +62,89 @@ Rows = npt.NDArray[np.float32]
 def calibrate(graph: Graph, rows: Rows, edges: Rows, progress: Progress = silent) -> Statistics:
     """Run float32 [rows, inputs] through the float graph and watch every computed tensor.
 
-    The rows give ranges and moments; the edges of the declared ranges only widen ranges.
+    The rows give ranges, samples and moments; the edges of the declared ranges only widen ranges.
     """
     used = {*graph.outputs, *(i for op in graph.ops for i in op.inputs)}  # XNNPACK keeps no others
     watched = tuple(dict.fromkeys([*graph.inputs, *(i for op in graph.ops for i in op.outputs if i in used)]))
     watched = tuple(i for i in watched if graph.tensors[i].dtype == "float32")
-    watches = {index: _Watch(_keeps_moments(graph, index)) for index in watched}
+    each = -(-SAMPLE_VALUES // max(len(rows), 1))
+    watches = {index: _Watch(each) for index in watched}
+    readers = _readers(graph)
+    sums: dict[int, _Products] = {}
 
     def observe(index: int, value: npt.NDArray[Any]) -> None:
-        watches[index].add(value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1))
+        watches[index].add(value)
+        for position in readers.get(index, ()):
+            sums.setdefault(position, _Products()).add(patches(graph, graph.ops[position], value))
 
     interpreter = Interpreter(write_tflite(graph), observe=True)
     interpreter.run(rows, observe, watched, progress)
-    for watch in watches.values():
-        watch.keep_moments()
-    interpreter.run(edges, observe, watched)
-    ranges = {index: Range(w.low, w.high) for index, w in watches.items()}
-    return Statistics(ranges, {i: w.moments for i, w in watches.items() if w.moments is not None})
+    samples = {index: w.sample() for index, w in watches.items()}
+    halves = tuple({index: w.halves[i] for index, w in watches.items() if i in w.halves} for i in (0, 1))
+    interpreter.run(edges, lambda index, value: watches[index].widen(value), watched)
+    ranges = {index: w.range for index, w in watches.items()}
+    return Statistics(ranges, {position: s.moments() for position, s in sums.items()}, samples, halves)
 
 
-def _keeps_moments(graph: Graph, index: int) -> bool:
-    dense = any(op.kind == "FULLY_CONNECTED" and op.inputs[0] == index for op in graph.consumers(index))
-    return dense and graph.tensors[index].shape[-1:] <= (MAX_COVARIANCE_INPUTS,)
+def _readers(graph: Graph) -> dict[int, list[int]]:
+    """Return the positions of the layers whose inputs' moments are kept, by the tensor that they read."""
+    found: dict[int, list[int]] = {}
+    for position, op in enumerate(graph.ops):
+        constant = op.kind in LAYERS and graph.is_constant(op.inputs[1])
+        if constant and input_width(graph, op) <= MAX_COVARIANCE_INPUTS:
+            found.setdefault(op.inputs[0], []).append(position)
+    return found
+
+
+def wider(known: Range | None, value: npt.NDArray[Any]) -> Range:
+    """Return the range that covers a value too, column by column."""
+    columns = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
+    least, most = columns.min(axis=0), columns.max(axis=0)
+    return Range(least, most) if known is None else Range(np.minimum(known.low, least), np.maximum(known.high, most))
 
 
 class _Watch:
-    """Running extremes, and sums for the moments, of one tensor's columns."""
+    """Running extremes of one tensor's columns, and some of its values."""
 
-    def __init__(self, keeps_moments: bool) -> None:
-        self.keeps_moments = keeps_moments
+    def __init__(self, each: int) -> None:
+        self.each = each
+        self.kept: list[npt.NDArray[np.float32]] = []
+        self.halves: dict[int, Range] = {}
+
+    def add(self, value: npt.NDArray[Any]) -> None:
+        half = len(self.kept) % 2
+        self.halves[half] = wider(self.halves.get(half), value)
+        self.widen(value)
+        flat = value.reshape(-1)
+        step = max(1, -(-flat.size // self.each))
+        self.kept.append(flat[len(self.kept) % step :: step].copy())  # in turn, so that every place is seen
+
+    def widen(self, value: npt.NDArray[Any]) -> None:
+        self.range = wider(getattr(self, "range", None), value)
+
+    def sample(self) -> npt.NDArray[np.float32]:
+        return np.concatenate(self.kept) if self.kept else np.empty(0, np.float32)
+
+
+class _Products:
+    """Sums for the moments of a layer's inputs, [groups, positions, n] at a time."""
+
+    def __init__(self) -> None:
         self.count = 0
-        self.moments: Moments | None = None
 
     def add(self, columns: npt.NDArray[np.float32]) -> None:
-        least, most = columns.min(axis=0), columns.max(axis=0)
         if not self.count:
-            self.low, self.high = least, most
-            if self.keeps_moments:
-                self.origin = columns[0].astype(np.float64)  # sums around a typical value lose no digits
-                self.sum = np.zeros(columns.shape[1])
-                self.products = np.zeros((columns.shape[1],) * 2)
-        self.low, self.high = np.minimum(self.low, least), np.maximum(self.high, most)
-        self.count += len(columns)
-        if self.keeps_moments:
-            centred = columns.astype(np.float64) - self.origin
-            self.sum += centred.sum(axis=0)
-            self.products += centred.T @ centred
+            self.origin = columns[:, :1].copy()  # sums around a typical value lose no digits, so float32 will do
+            self.sum = np.zeros((columns.shape[0], columns.shape[2]))
+            self.products = np.zeros((columns.shape[0], columns.shape[2], columns.shape[2]), np.float32)
+        self.count += columns.shape[1]
+        centred = columns - self.origin
+        self.sum += centred.sum(axis=1, dtype=np.float64)
+        self.products += centred.transpose(0, 2, 1) @ centred
 
-    def keep_moments(self) -> None:
-        """Take the moments of what came so far."""
-        if self.keeps_moments:
-            mean = self.sum / self.count
-            self.moments = Moments(self.origin + mean, self.products / self.count - np.outer(mean, mean))
-            self.keeps_moments = False
+    def moments(self) -> Moments:
+        """Return the moments of what came so far."""
+        mean = self.sum / self.count
+        self.products /= self.count
+        self.products -= (mean[:, :, None] * mean[:, None, :]).astype(np.float32)
+        return Moments(self.origin[:, 0] + mean, self.products)

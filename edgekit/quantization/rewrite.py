@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.affine import activation_quant, quantize, quantize_bias, weight_quant
 from edgekit.graph import Graph, GraphBuilder, Op, Quant, Tensor
+from edgekit.quantization.patches import layer_weights, unit_weights
 from edgekit.quantization.ranges import Statistics
 from edgekit.quantization.rounding import round_weights
 from edgekit.quantization.rules import FIXED, RULES
@@ -26,8 +27,9 @@ class _Rewriter:
     """Walks the operators once; remembers each value in every form that was made of it."""
 
     def __init__(self, graph: Graph, statistics: Statistics, types: Types) -> None:
-        self.graph, self.ranges, self.types = graph, statistics.ranges, types
-        self.moments = statistics.moments
+        self.graph, self.types = graph, types
+        self.ranges = {"int16": statistics.ranges, "int8": {**statistics.ranges, **statistics.narrow}}
+        self.moments, self.rounded = statistics.moments, statistics.rounded
         self.out = GraphBuilder(graph.name)
         self.forms: dict[int, list[int]] = {}  # tensor of `graph` -> its forms in `out`, the computed one first
 
@@ -38,7 +40,7 @@ class _Rewriter:
             if self.types[position] == "float32":
                 self._copy(op)
             else:
-                self._quantized(op, self.types[position])
+                self._quantized(position, self.types[position])
         outputs = tuple(self._form(i, "float32", None) for i in self.graph.outputs)
         return self.out.build(tuple(self.forms[i][0] for i in self.graph.inputs), outputs)
 
@@ -47,7 +49,8 @@ class _Rewriter:
         outputs = tuple(self._define(i, self.graph.tensors[i]) for i in op.outputs)
         self.out.ops.append(replace(op, inputs=inputs, outputs=outputs))
 
-    def _quantized(self, op: Op, dtype: str) -> None:
+    def _quantized(self, position: int, dtype: str) -> None:
+        op = self.graph.ops[position]
         rule = RULES[op.kind]
         target = None if rule.output == "same" else self._output_quant(op, dtype)
         wanted = target if rule.output == "shared" else None
@@ -62,7 +65,7 @@ class _Rewriter:
             else:
                 inputs[place] = self.out.tensor(self.graph.tensors[index])  # a shape or an axis
         if rule.weights is not None and rule.bias is not None:
-            inputs[rule.weights], inputs[rule.bias] = self._weights(op, inputs[rule.source], dtype)
+            inputs[rule.weights], inputs[rule.bias] = self._weights(position, inputs[rule.source], dtype)
         if rule.output == "same":
             target = next(q for i in inputs.values() if (q := self.out.tensors[i].quant) is not None)
         outputs = tuple(self._define(i, replace(self.graph.tensors[i], dtype=dtype, quant=target)) for i in op.outputs)
@@ -81,10 +84,11 @@ class _Rewriter:
             joins = reader.kind in RULES and RULES[reader.kind].output == "shared"
             if joins and self.types[position] == dtype:
                 index = reader.outputs[0]  # compute in the joined parameters, so that nothing is requantized
-        return activation_quant(*self.ranges[index].whole(), dtype)
+        return activation_quant(*self.ranges[dtype][index].whole(), dtype)
 
-    def _weights(self, op: Op, source: int, dtype: str) -> tuple[int, int]:
+    def _weights(self, position: int, source: int, dtype: str) -> tuple[int, int]:
         """Return the tensors of the weights and the bias of a layer that reads `source`."""
+        op = self.graph.ops[position]
         rule = RULES[op.kind]
         assert rule.weights is not None and rule.bias is not None
         tensor = self.graph.tensors[op.inputs[rule.weights]]
@@ -97,10 +101,14 @@ class _Rewriter:
         quant = weight_quant(tensor.data, rule.channel_axis, bias_data, float(scale))
         if bias_data is None:
             bias_data = np.zeros(quant.scale.size, np.float32)
-        moments = self.moments.get(op.inputs[rule.source])
-        if op.kind == "FULLY_CONNECTED" and moments is not None:
-            rounded = round_weights(tensor.data, quant, moments)
-            data, quant, bias_data = rounded.integers, rounded.quant, bias_data + rounded.bias_shift
+        moments = self.moments.get(position)
+        if moments is not None:
+            key = (position, quant.scale.tobytes())
+            if key not in self.rounded:  # the rungs differ in the activations, seldom in the weights
+                self.rounded[key] = round_weights(unit_weights(op, tensor.data), quant, moments)
+            rounded = self.rounded[key]
+            data, quant = layer_weights(op, rounded.integers, tensor.shape), rounded.quant
+            bias_data = bias_data.reshape(-1) + rounded.bias_shift
         else:
             data = quantize(tensor.data, quant, "int8")
         made = self.out.tensor(replace(tensor, dtype="int8", quant=quant, data=data))
@@ -132,7 +140,7 @@ class _Rewriter:
         source = self.graph.tensors[index]
         computed = self.forms[index][0]
         if dtype != "float32" and quant is None:
-            quant = activation_quant(*self.ranges[index].whole(), dtype)
+            quant = activation_quant(*self.ranges[dtype][index].whole(), dtype)
         made = self._define(index, Tensor(f"{source.name}/{dtype}", source.shape, dtype, quant))
         self.out.op("DEQUANTIZE" if dtype == "float32" else "QUANTIZE", (computed,), (made,))
         return made

@@ -14,21 +14,26 @@ import numpy.typing as npt
 
 from edgekit.graph import Quant
 
+Float64 = npt.NDArray[np.float64]
 #: Part of the mean variance added to the covariance's diagonal, so that dead or tied inputs do no harm.
 DAMPING = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean float64 [n] and covariance float64 [n, n] of a layer's inputs over the calibration rows."""
+    """Mean float64 [groups, n] and covariance float32 [groups, n, n] of a layer's inputs over the calibration rows.
 
-    mean: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
+    One group for all units, or one for each unit.
+    """
+
+    mean: Float64
+    covariance: npt.NDArray[np.float32]
 
 
 #: Scales that are tried for each unit, relative to the one that reaches its largest weight.
 SCALE_FACTORS = np.linspace(0.7, 1.15, 46)
-_MAX_SEARCH_WORK = 2_000_000_000  # multiply-adds; larger layers keep the plain scale
+_MAX_SEARCH_WORK = 4_000_000_000  # multiply-adds; larger layers try fewer scales
+_BLOCK = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,44 +42,61 @@ class RoundedWeights:
 
     integers: npt.NDArray[np.int8]
     quant: Quant
-    bias_shift: npt.NDArray[np.float64]
+    bias_shift: Float64
 
 
 def round_weights(weights: npt.NDArray[np.float32], quant: Quant, moments: Moments) -> RoundedWeights:
     """Round float32 weights [units, n] for inputs with these moments; each unit takes its best scale."""
     exact = weights.astype(np.float64)
-    feedback = _feedback(moments.covariance)
+    covariance = moments.covariance.astype(np.float64)
+    feedback = _feedback(covariance)
     scale = quant.scale.astype(np.float64)
     work = weights.size * weights.shape[1] * len(SCALE_FACTORS)
+    thinned = SCALE_FACTORS[:: -(-work // _MAX_SEARCH_WORK)] if work else SCALE_FACTORS
     best = np.full(len(exact), np.inf)
     integers, chosen = np.zeros(weights.shape, np.int8), scale.copy()
-    for factor in SCALE_FACTORS if work <= _MAX_SEARCH_WORK else (1.0,):
+    for factor in dict.fromkeys((*thinned.tolist(), 1.0)):
         tried = (scale * factor).astype(np.float32).astype(np.float64)
         rounded = _pass_on(exact, tried, feedback)
-        error = exact - rounded * tried[:, None]
-        cost = np.einsum("ui,ij,uj->u", error, moments.covariance, error, optimize=True)
+        cost = _cost(exact - rounded * tried[:, None], covariance)
         better = cost < best
         best[better], integers[better], chosen[better] = cost[better], rounded[better], tried[better]
-    shift = (exact - integers * chosen[:, None]) @ moments.mean
+    shift = ((exact - integers * chosen[:, None]) * moments.mean).sum(axis=1)
     return RoundedWeights(integers, Quant(chosen.astype(np.float32), quant.zero_point, quant.axis), shift)
 
 
-def _feedback(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the upper Cholesky factor of the damped covariance's inverse."""
-    variance = np.diag(covariance)
-    damping = DAMPING * max(float(variance.mean()), 1e-12)
-    inverse = np.linalg.inv(covariance + damping * np.eye(len(variance)))
-    return np.linalg.cholesky((inverse + inverse.T) / 2).T
+def _cost(error: Float64, covariance: Float64) -> Float64:
+    """Return the variance that errors [units, n] of the weights add to each unit's output."""
+    if len(covariance) == 1:
+        cost: Float64 = ((error @ covariance[0]) * error).sum(axis=1)
+    else:
+        cost = ((error[:, None] @ covariance)[:, 0] * error).sum(axis=1)
+    return cost
 
 
-def _pass_on(
-    weights: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], feedback: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int8]:
-    left = weights.copy()
-    integers = np.zeros(weights.shape, np.int8)
-    for k in range(weights.shape[1]):
-        column = np.clip(np.rint(left[:, k] / scale), -127, 127)
-        integers[:, k] = column
-        error = (left[:, k] - column * scale) / feedback[k, k]
-        left[:, k + 1 :] -= np.outer(error, feedback[k, k + 1 :])
-    return integers
+def _feedback(covariance: Float64) -> Float64:
+    """Return the upper Cholesky factors of the damped covariances' inverses."""
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    damping = DAMPING * np.maximum(variance.mean(axis=1), 1e-12)
+    inverse = np.linalg.inv(covariance + damping[:, None, None] * np.eye(variance.shape[1]))
+    return np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2).transpose(0, 2, 1)
+
+
+def _pass_on(weights: Float64, scale: Float64, feedback: Float64) -> npt.NDArray[np.int8]:
+    """Round column by column; what is behind a block of columns hears of its errors once, which is much faster."""
+    left = weights.T.copy()  # [n, units]: a column of weights lies together in memory
+    integers = np.zeros(left.shape, np.int8)
+    for start in range(0, len(left), _BLOCK):
+        stop = min(start + _BLOCK, len(left))
+        errors = np.empty((stop - start, left.shape[1]))
+        for k in range(start, stop):
+            row = np.where(weights[:, k] == 0, 0, np.clip(np.rint(left[k] / scale), -127, 127))  # pruned stays pruned
+            integers[k] = row
+            errors[k - start] = error = (left[k] - row * scale) / feedback[:, k, k]
+            left[k + 1 : stop] -= feedback[:, k, k + 1 : stop].T * error
+        behind = feedback[:, start:stop, stop:]
+        if len(behind) == 1:
+            left[stop:] -= behind[0].T @ errors
+        elif stop < len(left):
+            left[stop:] -= (errors.T[:, None] @ behind)[:, 0].T
+    return np.ascontiguousarray(integers.T)
