@@ -75,8 +75,6 @@ def test_every_target_holds_in_its_real_runtime(report: Report) -> None:
         ("wasm", "scalar", "node"),
     ]
     assert {c.status for c in report.checks if c.build in (None, "simd", "scalar")} == {"pass"}
-    threads = {c.runtime.split()[0].lower(): c.status for c in report.checks if c.build == "simd-threads"}
-    assert threads == {"chromium": "pass", "node": "unfit"}  # Node has no isolated pages
     assert {c.status for c in report.checks} <= {"pass", "unfit"}  # relaxed needs AVX-VNNI, or the like; signed ARM
     assert exit_code(report, "all") == 0
     assert all(c.differing == 0 for c in report.checks if c.target != "tfjs" and c.status == "pass")

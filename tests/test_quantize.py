@@ -23,15 +23,18 @@ from edgekit.quantization.rounding import Moments, RoundedWeights
 from edgekit.quantize import Rows, float_ends, quantize
 from edgekit.runtimes.litert import Interpreter
 
-RANDOM = np.random.default_rng(0)
 NO_EDGES = np.empty((0, 0), np.float32)
 
 
 class Network(GraphBuilder):
-    """A float network under construction."""
+    """A float network under construction, the same for every test that builds it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.random = np.random.default_rng(0)
 
     def constant(self, *shape: int, scale: float = 1.0) -> int:
-        return self.add(scale * RANDOM.normal(size=shape))
+        return self.add(scale * self.random.normal(size=shape))
 
     def add(self, data: np.ndarray) -> int:
         return self.tensor(Tensor(f"c{len(self.tensors)}", data.shape, "float32", None, data.astype(np.float32)))
@@ -55,9 +58,9 @@ def regression(activation: str = "RELU", depth: int = 2) -> Graph:
     net = Network("regression")
     x = net.value(1, 6)
     width = 24
-    weights = RANDOM.normal(size=(width, 6)) / (SCALES * 6**0.5)
+    weights = net.random.normal(size=(width, 6)) / (SCALES * 6**0.5)
     first = net.add(weights)
-    bias = net.add(0.3 * RANDOM.normal(size=width) - weights @ (2 * SCALES))  # as training would centre it
+    bias = net.add(0.3 * net.random.normal(size=width) - weights @ (2 * SCALES))  # as training would centre it
     fused = "RELU" if activation == "RELU" else "NONE"
     value = net.apply("FULLY_CONNECTED", (x, first, bias), 1, width, fused_activation_function=fused)
     for _ in range(depth):
