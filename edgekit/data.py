@@ -368,7 +368,8 @@ def _labels(data: Dataset, config: Config, outputs: int) -> Float32 | None:
 
 def _range(feature: FeatureConfig, column: Float32) -> tuple[float, float]:
     if feature.range is not None:
-        return feature.range
+        low, high = feature.range
+        return float(low), float(high)  # a Config made in Python may have whole numbers
     if feature.kind == "category":
         return 0.0, float(len(feature.categories) - 1)
     # The shortest text of a float32 is what the user wrote: 0.1, not 0.10000000149.

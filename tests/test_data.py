@@ -337,6 +337,13 @@ def test_features_from_the_config() -> None:
     )
 
 
+def test_a_range_of_whole_numbers_is_kept_as_the_manifest_reads_it() -> None:
+    """A Config made in Python may have them; the id of the bundle is that of 0.0, not of 0."""
+    config = Config(features=(FeatureConfig("p", range=(0, 180)), FeatureConfig("q", range=(0, 1))))
+    data = Dataset(np.zeros((2, 2), np.float32), None, ("p", "q"), "", Path("d.csv"))
+    assert [str(f.range) for f in features_of(data, config, TWO)] == ["(0.0, 180.0)", "(0.0, 1.0)"]
+
+
 def test_results() -> None:
     assert results_of(Config(), 1) == (Output("output", ""),)
     assert results_of(Config(), 2) == (Output("output_0", ""), Output("output_1", ""))
