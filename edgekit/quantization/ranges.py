@@ -83,7 +83,9 @@ def calibrate(graph: Graph, rows: Rows, edges: Rows, progress: Progress = silent
     halves = tuple({index: w.halves[i] for index, w in watches.items() if i in w.halves} for i in (0, 1))
     interpreter.run(edges, lambda index, value: watches[index].widen(value), watched)
     ranges = {index: w.range for index, w in watches.items()}
-    return Statistics(ranges, {position: s.moments() for position, s in sums.items()}, samples, halves)
+    moments = {position: s.moments() for position, s in sums.items()}
+    usable = {position: m for position, m in moments.items() if np.isfinite(m.covariance).all()}
+    return Statistics(ranges, usable, samples, halves)
 
 
 def _readers(graph: Graph) -> dict[int, list[int]]:
@@ -140,11 +142,13 @@ class _Products:
         self.count += columns.shape[1]
         centred = columns - self.origin
         self.sum += centred.sum(axis=1, dtype=np.float64)
-        self.products += centred.transpose(0, 2, 1) @ centred
+        with np.errstate(over="ignore", invalid="ignore"):  # values beyond 1e19; such a layer is rounded without
+            self.products += centred.transpose(0, 2, 1) @ centred
 
     def moments(self) -> Moments:
         """Return the moments of what came so far."""
         mean = self.sum / self.count
-        self.products /= self.count
-        self.products -= (mean[:, :, None] * mean[:, None, :]).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.products /= self.count
+            self.products -= (mean[:, :, None] * mean[:, None, :]).astype(np.float32)
         return Moments(self.origin[:, 0] + mean, self.products)
