@@ -22,20 +22,7 @@ from edgekit.publishing.retries import Patience
 QUICK = Patience(tries=3, first=0.01, longest=0.02, stall=2)
 
 
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credential of the machine that runs the tests."""
-    for name in (
-        "GOOGLE_APPLICATION_CREDENTIALS",
-        "GOOGLE_CLOUD_PROJECT",
-        "GOOGLE_CLOUD_QUOTA_PROJECT",
-        "EDGEKIT_WEBHOOK",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("no_credentials")
 
 
 NEWS = News("success", "publish <made> & co on my-site", "3 added", "https://my-site.web.app/made/")
