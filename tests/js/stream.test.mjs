@@ -51,7 +51,7 @@ afterEach(() => {
   Object.defineProperty(globalThis, 'crypto', { value: crypto, configurable: true, writable: true });
 });
 
-/** A bundle whose steps have weights of these sizes, cut at about `most` bytes as edgekit/shards.py cuts them. */
+/** A bundle whose steps have weights of these sizes, cut at about `most` bytes, at the ends of layers. */
 function stepped(sizes, most) {
   const weights = Uint8Array.from({ length: sizes.reduce((a, b) => a + b, 0) }, (_, i) => 1 + ((i * 37) % 255));
   const shards = [];
