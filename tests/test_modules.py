@@ -39,9 +39,11 @@ ORDER = """
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
+    bench bench.measures bench.records bench.runner
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
+    cli.bench
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 

@@ -74,28 +74,30 @@ BUG, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 class Commands(click.Group):
     """A group that imports a command's module only when that command is called."""
 
+    rows: Mapping[str, tuple[str, str]] = COMMANDS
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
-        return list(COMMANDS)
+        return list(self.rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; NotAvailable where that fails for the lack of an extra."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.rows:
             return None
         try:
-            module = importlib.import_module(COMMANDS[cmd_name][0])
+            module = importlib.import_module(self.rows[cmd_name][0])
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
             if package not in EXTRAS:
                 raise
-            raise missing_extra(f"edgekit {cmd_name}", EXTRAS[package]) from None
+            raise missing_extra(f"{ctx.command_path} {cmd_name}", EXTRAS[package]) from None
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table's help, so that no command is imported for it."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self.rows.items()])
 
 
 @click.group(

@@ -1,0 +1,1 @@
+"""On-device regression benchmarks: runners measure, the verdict decides, the history remembers."""
