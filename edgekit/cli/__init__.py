@@ -74,7 +74,10 @@ BUG, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 class Commands(click.Group):
     """A group that imports a command's module only when that command is called."""
 
-    rows: Mapping[str, tuple[str, str]] = COMMANDS
+    @property
+    def rows(self) -> Mapping[str, tuple[str, str]]:
+        """The table that this group reads."""
+        return COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""

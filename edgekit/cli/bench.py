@@ -15,7 +15,9 @@ PARTS: Mapping[str, tuple[str, str]] = {}
 class Parts(Commands):
     """The parts of `bench`; what follows `bench` and names none of them is a bundle or an option of `run`."""
 
-    rows = PARTS
+    @property
+    def rows(self) -> Mapping[str, tuple[str, str]]:
+        return PARTS
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `run` where no part is named; a bundle in a folder of a part's name is written ./serve."""
