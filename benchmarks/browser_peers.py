@@ -1,4 +1,4 @@
-"""Time edgekit's wasm target beside LiteRT.js (and TF.js, where the bundle has it) in one browser, in turn.
+"""Time edgekit's wasm target beside LiteRT.js, onnxruntime-web and TF.js (where the bundle has it), in turn.
 
 python benchmarks/browser_peers.py --models FOLDER --model BUNDLE [--threads 2]
 """
@@ -6,6 +6,7 @@ python benchmarks/browser_peers.py --models FOLDER --model BUNDLE [--threads 2]
 from __future__ import annotations
 
 import base64
+import importlib.util
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import numpy as np
 from contenders import bundles
 from judge import Ratio, Spread, difference, ratio, spread
 from npm_packages import litert_files
+from onnx_models import onnx_models, runtime_files
 from playwright.sync_api import Browser
 from session import NO_VNNI, answer, open_browser, open_page
 
@@ -66,7 +68,8 @@ class Setting:
     threads: int
     seconds: float
     seed: int
-    litert: Mapping[str, Path]
+    peers: Mapping[str, Path]  # URL path -> file of LiteRT.js and onnxruntime-web
+    onnx: bool
 
 
 def measure(browser: Browser, name: str, bundle: Bundle, setting: Setting) -> Result:
@@ -77,11 +80,13 @@ def measure(browser: Browser, name: str, bundle: Bundle, setting: Setting) -> Re
         binary = Path(folder, "rows.bin")
         binary.write_bytes(rows.inputs.tobytes())
         pages = {f"/{page.name}": page for page in PAGES.glob("peers.*")}
-        files = {**site(bundle), **pages, **setting.litert, "/rows.bin": binary}
+        onnx = onnx_models(bundle.read("tflite/model.tflite"), Path(folder)) if setting.onnx else {}
+        models = {f"/{file.name}": file for file in onnx.values()}
+        files = {**site(bundle), **pages, **setting.peers, **models, "/rows.bin": binary}
         with Server(files) as server, open_page(browser) as page:
             page.goto(f"{server.url}peers.html")
             page.wait_for_selector("html[data-state=ready]", state="attached")
-            page.evaluate("work => { prepare(work); }", _work(bundle, rows, setting))
+            page.evaluate("work => { prepare(work); }", _work(bundle, rows, setting, onnx))
             prepared = answer(page, _PATIENCE_SECONDS)
             if not prepared["isolated"]:
                 raise CheckFailed("the page is not cross-origin isolated, so its clock is too coarse")
@@ -107,15 +112,16 @@ def measure(browser: Browser, name: str, bundle: Bundle, setting: Setting) -> Re
     return Result(name, _model_bytes(bundle), difference(answers[OWN], answers[PEER]), timed)
 
 
-def _work(bundle: Bundle, rows: Golden, setting: Setting) -> dict[str, Any]:
+def _work(bundle: Bundle, rows: Golden, setting: Setting, onnx: Mapping[str, Path]) -> dict[str, Any]:
     tfjs = bundle.manifest.targets.get("tfjs")
     return {
-        "runtimes": [OWN, PEER, *(["TF.js"] if tfjs else [])],
+        "runtimes": [OWN, PEER, *(["TF.js"] if tfjs else []), *(["onnxruntime-web"] if onnx else [])],
         "build": setting.build,
         "threads": setting.threads,
         "width": rows.inputs.shape[1],
         "inputs": [{"name": s.name, "shape": list(s.shape)} for s in bundle.manifest.inputs],
         "tfjs": dict(tfjs.options) if tfjs else None,
+        "onnx": {name: file.name for name, file in onnx.items()},
     }
 
 
@@ -150,7 +156,6 @@ def print_results(results: Sequence[Result], seconds: float, threads: int) -> No
     click.echo(
         f"{seconds:g} s a model, blocks in random turns, threads: {threads}; load average {os.getloadavg()[0]:.1f}"
     )
-    click.echo("onnxruntime-web: not run")
 
 
 def time(milliseconds: float) -> str:
@@ -185,7 +190,9 @@ def command(  # noqa: PLR0913, PLR0917 -- a parameter for each option
     results: list[Result] = []
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
-        setting = Setting(build, threads, seconds, seed, litert_files(Path(work, "litert")))
+        has_onnx = importlib.util.find_spec("tf2onnx") is not None
+        peers = litert_files(Path(work, "litert")) | (runtime_files(Path(work, "ort")) if has_onnx else {})
+        setting = Setting(build, threads, seconds, seed, peers, has_onnx)
         # Before the browser runs: what converts must not compete with it.
         found = list(bundles(models, folder, Path(work)))
         with open_browser([NO_VNNI] if no_vnni else []) as browser:
@@ -201,6 +208,8 @@ def command(  # noqa: PLR0913, PLR0917 -- a parameter for each option
     else:
         click.echo(f"Chromium {version}{', AVX-VNNI off' if no_vnni else ''}")
         print_results(results, seconds, threads)
+    if not has_onnx:
+        click.echo("onnxruntime-web: not run, tf2onnx is not installed (the extra onnx)", err=True)
     for line in failed:
         click.echo(line, err=True)
     return 1 if failed else 0

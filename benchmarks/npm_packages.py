@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def litert_files(folder: Path) -> dict[str, Path]:
     index = folder / "index.js"
     index.write_text(index.read_text().replace('"@litertjs/wasm-utils"', '"./wasm-utils.js"'))
     return {f"/litert/{name}": folder / name for name in ("index.js", "wasm-utils.js", *members)}
+
+
+def files_of(package: Package, members: Mapping[str, str], folder: Path) -> dict[str, Path]:
+    """Unpack members of a package into a folder: URL path -> file in the archive; return URL path -> file."""
+    found = {path: folder / member for path, member in members.items()}
+    with tarfile.open(_open(package)) as archive:
+        for path, member in members.items():
+            _extract(archive, member, found[path])
+    return found
 
 
 def _extract(archive: tarfile.TarFile, member: str, out: Path) -> None:

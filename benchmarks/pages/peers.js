@@ -7,7 +7,7 @@ import { load } from './bundle/runtime/edgekit.js';
 
 const WARM_MS = 1000; // until the optimizing compiler is done
 const BLOCK_MS = 5; // a thousand times what the clock resolves
-const RUNTIMES = { edgekit, 'LiteRT.js': litert, 'TF.js': tfjs };
+const RUNTIMES = { edgekit, 'LiteRT.js': litert, 'TF.js': tfjs, 'onnxruntime-web': onnx };
 
 let runtimes = [];
 
@@ -126,6 +126,32 @@ async function tfjs(rows, { inputs, tfjs: options }) {
       for (let i = 0; i < n; i++) answer(rows[i % rows.length]);
     },
   }];
+}
+
+async function onnx(rows, { inputs, threads, onnx: models }) {
+  const ort = await import('./ort/ort.wasm.min.mjs');
+  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.wasmPaths = new URL('ort/', location.href).href;
+  const cut = cutter(inputs);
+  return Promise.all(Object.entries(models).map(async ([name, url]) => {
+    const session = await ort.InferenceSession.create(url, { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
+    // The converter keeps the order of the inputs; it may rename them.
+    const answer = async (row) => {
+      const parts = cut(row);
+      const feeds = Object.fromEntries(session.inputNames.map((input, i) => [input, new ort.Tensor('float32', parts[i], inputs[i].shape)]));
+      const outputs = await session.run(feeds);
+      const values = session.outputNames.map((output) => outputs[output].data);
+      return values.length === 1 ? values[0] : values.flatMap((array) => [...array]);
+    };
+    return {
+      name,
+      note: `ort-wasm-simd-threaded.wasm, threads ${ort.env.wasm.numThreads}`,
+      answer,
+      async block(n) {
+        for (let i = 0; i < n; i++) await answer(rows[i % rows.length]);
+      },
+    };
+  }));
 }
 
 /** A function that cuts the flat input into one array for each input of the model. */
