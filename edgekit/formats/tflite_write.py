@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -23,7 +25,8 @@ def write_tflite(graph: Graph) -> bytes:
     keys = list(dict.fromkeys(_code_key(graph, op) for op in graph.ops))
     buffers, buffer_of = _buffers(builder, graph)
     codes = _vector(builder, [_operator_code(builder, *key) for key in keys])
-    tensors = _vector(builder, [_tensor(builder, t, buffer_of[i]) for i, t in enumerate(graph.tensors)])
+    named = enumerate(zip(graph.tensors, _names(graph.tensors), strict=True))
+    tensors = _vector(builder, [_tensor(builder, t, name, buffer_of[i]) for i, (t, name) in named])
     operators = _vector(builder, [_operator(builder, op, keys.index(_code_key(graph, op))) for op in graph.ops])
     inputs, outputs = _ints(builder, graph.inputs), _ints(builder, graph.outputs)
     name = builder.CreateString("main")
@@ -102,10 +105,23 @@ def _bytes(builder: Any, raw: bytes) -> int:
     return int(builder.EndVector())
 
 
-def _tensor(builder: Any, tensor: Tensor, buffer: int) -> int:
+def _names(tensors: Sequence[Tensor]) -> list[str]:
+    """Return a name for each tensor that no other has: converters take tensors of one name for one tensor."""
+    counts: Counter[str] = Counter()
+    names: dict[str, None] = {}
+    for tensor in tensors:
+        name = tensor.name
+        while name in names:
+            counts[tensor.name] += 1
+            name = f"{tensor.name}#{counts[tensor.name]}"
+        names[name] = None
+    return list(names)
+
+
+def _tensor(builder: Any, tensor: Tensor, name: str, buffer: int) -> int:
     shape = _ints(builder, tensor.shape)
-    name = builder.CreateString(tensor.name)
-    fields = {"Shape": shape, "Type": TYPE_CODES[tensor.dtype], "Buffer": buffer, "Name": name}
+    called = builder.CreateString(name)
+    fields = {"Shape": shape, "Type": TYPE_CODES[tensor.dtype], "Buffer": buffer, "Name": called}
     if tensor.quant is not None:
         fields["Quantization"] = _quantization(builder, tensor.quant)
     return _table(builder, tflite, "Tensor", **fields)
