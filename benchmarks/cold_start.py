@@ -1,4 +1,4 @@
-"""Time from navigation to the first prediction on a slow line with a cold cache: edgekit, LiteRT.js and TF.js.
+"""Time from navigation to the first prediction on a slow line with a cold cache: edgekit and its peers.
 
 python benchmarks/cold_start.py BUNDLE
 """
@@ -6,6 +6,7 @@ python benchmarks/cold_start.py BUNDLE
 from __future__ import annotations
 
 import html
+import importlib.util
 import json
 import random
 import sys
@@ -21,6 +22,7 @@ from brotli_server import FLAGS, serving
 from contenders import bundles
 from judge import difference
 from npm_packages import litert_files
+from onnx_models import onnx_models, runtime_files
 from playwright.sync_api import Browser, Page
 from session import answer, open_browser, open_page
 
@@ -30,6 +32,7 @@ from edgekit.errors import CheckFailed, EdgekitError, InputError
 from edgekit.store import MANIFEST, Bundle
 
 PAGES = Path(__file__).parent / "pages"
+ONNX = "onnxruntime-web int8"
 _TIMEOUT_SECONDS = 180
 
 
@@ -80,12 +83,19 @@ def stacks(bundle: Bundle, folder: Path, build: str) -> list[Stack]:
     """Return the stacks that the bundle has targets for; `build` is the engine that this browser takes."""
     targets = bundle.manifest.targets
     found = [edgekit_stack(bundle, build)]
-    litert = {path: file.read_bytes() for path, file in litert_files(folder).items() if "compat" not in path}
+    needless = ("compat", "threaded")  # builds that this page does not take
+    wanted = {path: file for path, file in litert_files(folder).items() if not any(word in path for word in needless)}
+    litert = {path: file.read_bytes() for path, file in wanted.items()}
     model = next(f.path for f in targets["tflite"].files if f.role == "model")
     found.append(_stack("LiteRT.js", "tflite", litert | {f"/bundle/{model}": bundle.read(model)}))
     if "tfjs" in targets:
         paths = [f.path for role in ("script", "model", "weights") for f in targets["tfjs"].files if f.role == role]
         found.append(_stack("TF.js", "tfjs", {f"/bundle/{path}": bundle.read(path) for path in paths}))
+    if importlib.util.find_spec("tf2onnx") is None:
+        click.echo("onnxruntime-web: not run, tf2onnx is not installed (the extra onnx)", err=True)
+    elif onnx := onnx_models(bundle.read(model), folder):
+        runtime = {path: file.read_bytes() for path, file in runtime_files(folder).items()}
+        found.append(_stack(ONNX, "tflite", runtime | {"/model.onnx": onnx[ONNX].read_bytes()}))
     return found
 
 
@@ -118,7 +128,7 @@ def _hint(path: str) -> str:
 
 def site(stack: Stack, bundle: Bundle, row: golden.Rows, hinted: bool) -> dict[str, bytes]:
     """Return every file that the stack's page needs."""
-    names = {"edgekit": "cold_edgekit.js", "LiteRT.js": "cold_litert.js", "TF.js": "cold_tfjs.js"}
+    names = {"edgekit": "cold_edgekit.js", "LiteRT.js": "cold_litert.js", "TF.js": "cold_tfjs.js", ONNX: "cold_onnx.js"}
     question = {
         "row": row.tolist(),
         "inputs": [{"shape": s.shape} for s in bundle.manifest.inputs],
