@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that follow from the code: cli.md, operators.md, edgekit-toml.md.
+"""Write the pages of docs/ that follow from the code: cli.md, operators.md, edgekit-toml.md, api.md.
 
 `--check` writes nothing and names the pages that are not up to date. `--results FOLDER` writes the README's table of
 verdicts from FOLDER/bundle and FOLDER/bundle.report.json, as examples/health_monitoring/demo.sh leaves them in out/.
@@ -21,8 +21,9 @@ import click
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "scripts")]
 
+from api_page import api_page  # noqa: E402
 from near_operator import NEAR_OPERATORS  # noqa: E402
 from one_operator import OPERATORS  # noqa: E402
 
@@ -301,6 +302,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": cli_page,
     "docs/operators.md": operators_page,
     "docs/edgekit-toml.md": config_page,
+    "docs/api.md": lambda: HEAD + api_page(),
 }
 
 
