@@ -69,13 +69,23 @@ def example(trained: Trained, exported: Exported, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The empty folder of a reader of the tutorial, which goes from one block to the next."""
+    return tmp_path_factory.mktemp("newcomer")
+
+
+@pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An `edgekit` of this interpreter first on PATH, whether it is installed or not."""
     folder = tmp_path_factory.mktemp("bin")
     shim = folder / "edgekit"
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m edgekit "$@"\n')
     shim.chmod(0o755)
-    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    return {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 def bounded(script: str) -> str:
@@ -92,8 +102,9 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("block", to_run("sh"), ids=str)
-def test_sh_block(block: Block, example: Path, environment: dict[str, str]) -> None:
-    assert run(["sh", "-eu", "-c", bounded(block.text)], example, environment)
+def test_sh_block(block: Block, example: Path, newcomer: Path, environment: dict[str, str]) -> None:
+    folder = newcomer if block.page == "docs/tutorial.md" else example
+    run(["sh", "-eu", "-c", bounded(block.text)], folder, environment)
 
 
 @pytest.mark.parametrize("block", to_run("python"), ids=str)
