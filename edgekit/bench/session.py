@@ -25,7 +25,11 @@ class Plan:
 
 
 def measure(
-    runner: Runner, candidate: Bundle, baseline: Bundle | None = None, plan: Plan | None = None, progress: Progress = silent
+    runner: Runner,
+    candidate: Bundle,
+    baseline: Bundle | None = None,
+    plan: Plan | None = None,
+    progress: Progress = silent,
 ) -> Run:
     """Measure a candidate beside its baseline, or a bundle alone, on one device.
 

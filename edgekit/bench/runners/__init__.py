@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgekit.bench.runner import Runner
+from edgekit.bench.runners import node, tflite
 from edgekit.bench.runners.spec import Conditions, Spec, parse
 
 
@@ -17,7 +18,10 @@ class Way:
     targets: tuple[str, ...]
 
 
-RUNNERS: Mapping[str, Way] = {}
+RUNNERS: Mapping[str, Way] = {
+    "tflite": Way(tflite.make, tflite.TARGETS),
+    "node": Way(node.make, node.TARGETS),
+}
 
 
 def make_runner(text: str, conditions: Conditions | None = None) -> Runner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgekit.bench.records import Subject
 from edgekit.errors import InputError
 from edgekit.manifest import TargetEntry
 from edgekit.store import Bundle
@@ -69,3 +70,9 @@ def target_of(bundle: Bundle, spec: Spec, targets: tuple[str, ...]) -> tuple[str
         known = f"its builds are {', '.join(builds)}" if builds else "that target has no builds"
         raise InputError(f"the bundle {bundle.root} has no build {spec.build!r} of {wanted[0]}; {known}")
     return wanted[0], entry
+
+
+def subject_of(bundle: Bundle, target: str, build: str = "") -> Subject:
+    """Name a target of a bundle."""
+    manifest = bundle.manifest
+    return Subject(manifest.id, manifest.name, manifest.version, target, build)
