@@ -40,13 +40,15 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
+    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
     bench.machine bench.visits bench.answers bench.tflite_child
     bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
     bench.session bench.devices
+    engines sweeping sweeping.exports sweeping.measurements sweep
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench cli.bench_run
+    cli.bench cli.bench_run cli.sweep
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -63,6 +65,8 @@ HEAVY = {
     "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker"},
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
+    "joblib": {"engines"},
+    "ray": {"engines"},
     "rich": {"cli.console"},
     "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
