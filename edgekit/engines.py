@@ -89,13 +89,17 @@ class RayEngine:
 
     ships = True
 
-    def __init__(self, address: str = "") -> None:
-        """Join the cluster at an address; "" starts one on this machine, which ends with this process."""
+    def __init__(self, address: str = "", workers: int = 0) -> None:
+        """Join the cluster at an address; "" starts one on this machine, which ends with this process.
+
+        Its own one has that many workers; 0 is one for each processor.
+        """
         if ray is None:
             raise missing_extra("the engine ray", "ray")
         try:
             ray.init(
                 address=address or None,
+                num_cpus=None if address else workers or None,
                 ignore_reinit_error=True,
                 include_dashboard=False,
                 log_to_driver=False,
@@ -121,7 +125,7 @@ class RayEngine:
 
 ENGINES: Mapping[str, Callable[[int, str], Engine]] = {
     "joblib": lambda workers, _: JoblibEngine(workers),
-    "ray": lambda _, address: RayEngine(address),
+    "ray": lambda workers, address: RayEngine(address, workers),
 }
 
 

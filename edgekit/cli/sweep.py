@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from edgekit.bench.history import History
+from edgekit.cli.bench_run import HISTORY
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.config import find_config
 from edgekit.engines import ENGINES
 from edgekit.plain import plain
-from edgekit.sweep import LOST, MADE, Wish, rows_of, sweep
-
-_COLUMNS = ["cell", "recipe", "drop", "budget"]
+from edgekit.sweep import rows_of, sweep
+from edgekit.sweeping.exports import LOST, MADE, Wish
 
 
 @click.command("sweep")
@@ -25,8 +26,9 @@ _COLUMNS = ["cell", "recipe", "drop", "budget"]
 @click.option("--on", "runners", default="", metavar="RUNNERS", help="Measure with these; else export only.")
 @click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Where the cells go; what is there stays.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), default="joblib", show_default=True, help="What runs them.")
-@click.option("--jobs", type=click.IntRange(0, 512), default=0, help="Processes of joblib; 0: one a processor.")
+@click.option("--jobs", type=click.IntRange(0, 512), default=0, help="Workers of this machine; 0: one a processor.")
 @click.option("--address", default="", metavar="ADDRESS", help="Of a Ray cluster; else one on this machine.")
+@click.option("--history", type=PATH, default=HISTORY, show_default=True, metavar="FILE", help="Where runs are kept.")
 @config_option
 @json_option
 def command(
@@ -40,6 +42,7 @@ def command(
     engine: str,
     jobs: int,
     address: str,
+    history: Path,
     config_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -48,7 +51,7 @@ def command(
     held_out = evaluation or (Path(config.data.evaluation) if config.data.evaluation else None)
     wish = Wish(models, data, out, _names(recipes), _names(targets), held_out, _names(runners))
     with progress_bar() as progress:
-        done = sweep(wish, config, ENGINES[engine](jobs, address), progress)
+        done = sweep(wish, config, ENGINES[engine](jobs, address), History(history) if wish.runners else None, progress)
     if as_json:
         emit_json({"cells": [plain(one) for one in done]})
     else:

@@ -117,7 +117,7 @@ def cells_of(wish: Wish, config: Config) -> list[Cell]:
             key = hashlib.sha256(json.dumps([settings, source, data, recipe]).encode()).hexdigest()
             cells.append(Cell(f"{model.stem}-{recipe}", model, recipe, key))
     names = [cell.name for cell in cells]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InputError(f"two cells of the sweep are called {twice[0]}; give the models different file names")
     return cells

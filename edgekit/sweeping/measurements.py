@@ -13,6 +13,7 @@ from pathlib import Path
 from edgekit.bench.history import History
 from edgekit.bench.records import Run
 from edgekit.bench.runners import make_runner
+from edgekit.bench.runners.spec import Conditions
 from edgekit.bench.session import Plan, measure
 from edgekit.engines import Engine, Lost
 from edgekit.errors import EdgekitError
@@ -20,7 +21,7 @@ from edgekit.manifest import decode
 from edgekit.plain import read
 from edgekit.progress import Progress, silent
 from edgekit.store import MANIFEST, Bundle, open_bundle, write_bundle
-from edgekit.sweeping.exports import LOST, Files, write_json
+from edgekit.sweeping.exports import Files, write_json
 
 #: Held while a bundle is measured, by whichever process of this machine does it.
 LOCK = "edgekit-measuring.lock"
@@ -44,7 +45,7 @@ def measure_bundles(
 
     A run is written beside its bundle first and remembered by the history then, which takes a run only once.
     """
-    found: dict[Path, Run | str] = {job.file: run for job in jobs if (run := _kept(job))}
+    found: dict[Path, Run | str] = {job.file: kept for job in jobs if (kept := _kept(job))}
     todo = [job for job in jobs if job.file not in found]
     sent = {str(job.bundle): _files(job.bundle) for job in todo} if engine.ships else {}
     progress("measuring", len(found), len(jobs))
@@ -52,11 +53,11 @@ def measure_bundles(
         job = todo[number]
         if isinstance(run, Run):
             write_json(job.file, run)
-        found[job.file] = f"{LOST}: {run.why}" if isinstance(run, Lost) else run
+        found[job.file] = run.why if isinstance(run, Lost) else run
         progress("measuring", len(found), len(jobs))
-    for run in found.values():
-        if history and isinstance(run, Run):
-            history.add(run)
+    for one in found.values():
+        if history and isinstance(one, Run):
+            history.add(one)
     return found
 
 
@@ -64,7 +65,9 @@ def measure_bundle(job: Job, sent: Mapping[str, Files]) -> Run | str:
     """Measure one bundle; runs in a worker. Returns why it could not be measured where that is so."""
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, _alone():
         try:
-            return measure(make_runner(job.runner), _local(job.bundle, sent, Path(folder)), plan=Plan(pairs=job.visits))
+            bundle = _local(job.bundle, sent, Path(folder))
+            runner = make_runner(job.runner, Conditions(), [bundle])
+            return measure(runner, bundle, plan=Plan(pairs=job.visits))
         except EdgekitError as error:
             return str(error)
 
