@@ -41,10 +41,11 @@ ORDER = """
     publish releases
     bench bench.measures bench.records bench.runner
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
+    bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench
+    cli.bench cli.bench_report
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -62,6 +63,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
+    "mlflow": {"bench.mlflow_log"},
     "brotli": {"report", "quantize_model"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},

@@ -9,7 +9,9 @@ import click
 from edgekit.cli import Commands
 
 #: part: (module, help)
-PARTS: Mapping[str, tuple[str, str]] = {}
+PARTS: Mapping[str, tuple[str, str]] = {
+    "report": ("edgekit.cli.bench_report", "Write what the history says: a page, JUnit XML, Markdown, MLflow."),
+}
 
 
 class Parts(Commands):
