@@ -40,15 +40,15 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
-    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
+    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
     bench.machine bench.visits bench.answers bench.tflite_child
     bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
-    bench.session bench.devices
-    engines sweeping sweeping.exports sweeping.measurements sweep
+    bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep
+    bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench cli.bench_run cli.sweep
+    cli.bench cli.bench_run cli.sweep cli.bench_report
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -68,6 +68,7 @@ HEAVY = {
     "joblib": {"engines"},
     "ray": {"engines"},
     "rich": {"cli.console"},
+    "mlflow": {"bench.mlflow_log"},
     "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
