@@ -50,7 +50,7 @@ def main() -> None:
     done = sweep(wish, Config(), engine, history)
     killer.join()
     again = sweep(wish, Config(), engine, history)
-    runs = [run.candidate.bundle_id for run in history.runs()]
+    runs = [entry.run.candidate.bundle_id for entry in history.runs()]
     ids = [one.outcome.bundle_id for one in done]
     states = {one.cell: one.outcome.status for one in done}
     print(json.dumps({"states": states, "killed": len(killed), "same": again == done, "ids": ids, "runs": runs}))

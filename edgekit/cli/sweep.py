@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.bench.history import History
-from edgekit.cli.bench_run import HISTORY
+from edgekit.bench.history import DEFAULT, History
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.config import find_config
@@ -28,7 +27,7 @@ from edgekit.sweeping.exports import LOST, MADE, Wish
 @click.option("--engine", type=click.Choice(list(ENGINES)), default="joblib", show_default=True, help="What runs them.")
 @click.option("--jobs", type=click.IntRange(0, 512), default=0, help="Workers of this machine; 0: one a processor.")
 @click.option("--address", default="", metavar="ADDRESS", help="Of a Ray cluster; else one on this machine.")
-@click.option("--history", type=PATH, default=HISTORY, show_default=True, metavar="FILE", help="Where runs are kept.")
+@click.option("--history", type=PATH, default=DEFAULT, show_default=True, metavar="FILE", help="Where runs are kept.")
 @config_option
 @json_option
 def command(
@@ -60,8 +59,12 @@ def command(
         for one in done:
             if one.outcome.status != MADE:
                 click.echo(f"{one.outcome.status}: {one.cell}: {one.outcome.detail}")
+            for measured in one.measured:
+                if measured.why:
+                    click.echo(f"not run: {one.cell} on {measured.runner}: {measured.why}")
     states = {one.outcome.status for one in done}
-    return 3 if LOST in states else 0 if states == {MADE} else 1
+    missing = LOST in states or any(m.why for one in done for m in one.measured)
+    return 3 if missing else 0 if states == {MADE} else 1
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from edgekit.bench.records import Run
 from edgekit.bench.runners import make_runner
 from edgekit.bench.runners.spec import Conditions
 from edgekit.bench.session import Plan, measure
+from edgekit.bench.verdict import judge
 from edgekit.engines import Engine, Lost
 from edgekit.errors import EdgekitError
 from edgekit.manifest import decode
@@ -57,7 +58,7 @@ def measure_bundles(
         progress("measuring", len(found), len(jobs))
     for one in found.values():
         if history and isinstance(one, Run):
-            history.add(one)
+            history.add(one, judge(one))
     return found
 
 
