@@ -3,7 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint js pytest arm firebase wasm clean
+.PHONY: setup demo test lint js pytest arm firebase ray wasm clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml scripts/setup.sh scripts/setup_arm.sh
 	VENV=$(VENV) sh scripts/setup.sh
@@ -23,7 +23,7 @@ lint: setup
 js: setup
 	node --test tests/js/
 
-pytest: setup firebase
+pytest: setup firebase ray
 	$(BIN)/pytest
 
 arm: setup
@@ -35,6 +35,12 @@ firebase: $(VENV)/firebase/.ready
 $(VENV)/firebase/.ready: | setup
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/firebase firebase-tools@15.34.2 && touch $@ || \
 		echo "the firebase CLI cannot be had here; tests that need it are not run" >&2
+
+# Ray, for tests/test_sweep_ray.py; an environment of its own, because it cannot be installed beside tensorflowjs.
+ray: $(VENV)/ray/.ready
+$(VENV)/ray/.ready: pyproject.toml | setup
+	$(BIN)/python -m venv $(VENV)/ray && $(VENV)/ray/bin/pip install -q --disable-pip-version-check -e '.[run,sweep,ray]' \
+		&& touch $@ || echo "Ray cannot be had here; the test that needs it is not run" >&2
 
 wasm: setup
 	$(BIN)/python wasm/build.py

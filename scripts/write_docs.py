@@ -61,6 +61,7 @@ EXAMPLES: Mapping[str, str] = {
     "edgekit promote --site local --folder back --from next --no-check\n"
     "edgekit rollback --site local --folder back --no-check",
     "prune": "edgekit prune --site local --keep 5 --dry-run",
+    "sweep": "edgekit sweep bundle/tflite/model.tflite --data calibration.npz --to tflite --out cells/",
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.

@@ -20,7 +20,7 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime
+    placement data tfjs_runtime compression
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
@@ -40,10 +40,14 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
+    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
+    bench.machine bench.visits bench.answers bench.tflite_child
+    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
+    bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench
+    cli.bench cli.bench_run cli.sweep cli.bench_report
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -60,8 +64,11 @@ HEAVY = {
     "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker"},
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
+    "joblib": {"engines"},
+    "ray": {"engines"},
     "rich": {"cli.console"},
-    "brotli": {"report", "quantize_model"},
+    "mlflow": {"bench.mlflow_log"},
+    "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

@@ -1,0 +1,1 @@
+"""The parts of a sweep: exports side by side, then measurements in turn."""
