@@ -12,8 +12,8 @@ from edgekit.bench.policy import UNKNOWN, WORSE, Finding
 
 #: What XML 1.0 cannot hold.
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: What Markdown or HTML would read as more than text; also what makes links, mentions and tables.
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#|~&@!:/]")
+#: What Markdown or HTML would read as more than text: markup, tables, mentions, and bare links.
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def junit(entries: Sequence[Entry]) -> str:
