@@ -181,7 +181,7 @@ def test_junit_counts() -> None:
 
 def test_markdown_rows() -> None:
     text = markdown([WORSE])
-    assert "| p50 | worse | 99.46 us | 119.5 us | 1.20 |" in text
+    assert "| p50 | worse | 99.46 us | 119.4 us | 1.20 |" in text
     assert "| bytes | same | 20,000 B | 20,000 B | 1.00 |" in text
     assert "| answers | worse |  | 2 |  |" in text
 
