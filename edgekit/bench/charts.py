@@ -14,9 +14,9 @@ from edgekit.report_parts import fill, number, round_ticks
 
 Values = npt.NDArray[np.float64]
 #: The plot area of templates/report/trend.svg.
-_LEFT, _TOP, _WIDE, _HIGH = 70, 14, 400, 150
+_LEFT, _TOP, _WIDE, _HIGH = 70, 24, 400, 140
 #: Of templates/report/strips.svg: where strips begin, how long they are, the height of one.
-_STRIPS_LEFT, _STRIPS_LONG, _STRIP = 84, 380, 54
+_STRIPS_LEFT, _STRIPS_LONG, _STRIP = 84, 364, 54
 MAX_DOTS = 200
 
 
@@ -49,7 +49,7 @@ def trend(key: str, series: Series) -> str:
         kind = "worse" if change.factor > 1 else "better"
         drawn.append(
             f'<line class="change {kind}" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_TOP + _HIGH}"/>'
-            f'<text x="{x + 4:.1f}" y="{_TOP + 12}">× {change.factor:.2f}</text>'
+            f'<text x="{x:.1f}" y="{_TOP - 8}" text-anchor="middle">× {change.factor:.2f}</text>'
         )
     first, last = points[0], points[-1]
     return fill(

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from edgekit.bench.history import Entry
-from edgekit.bench.page import described
+from edgekit.bench.page import described, short
 from edgekit.bench.policy import UNKNOWN, WORSE, Finding
 
 #: What XML 1.0 cannot hold.
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: What Markdown or HTML would read as more than text; also what makes links, mentions and tables.
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#|~&@!:/]")
+#: What Markdown or HTML would read as more than text: markup, tables, mentions, and bare links.
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def junit(entries: Sequence[Entry]) -> str:
@@ -64,7 +64,7 @@ def _whole(entry: Entry) -> Finding:
 
 def _row(f: Finding) -> str:
     unit = f" {f.unit}" if f.unit and f.unit != "rows" else ""
-    sides = ["" if v is None else f"{v:.5g}{unit}" for v in (f.baseline, f.candidate)]
+    sides = ["" if v is None else f"{short(v)}{unit}" for v in (f.baseline, f.candidate)]
     ratio = "" if f.ratio is None else f"{f.ratio:.2f}"
     return "| " + " | ".join(map(_text, (f.measure, f.state, *sides, ratio))) + " |"
 

@@ -13,7 +13,7 @@ from edgekit.bench.policy import BETTER, SAME, UNKNOWN, WORSE, Finding
 from edgekit.bench.samples import values_of
 from edgekit.bench.trend import Series, latest, series, visits_of
 from edgekit.report_parts import UNKNOWN as NO_VALUE
-from edgekit.report_parts import cell, fill, number, table, template
+from edgekit.report_parts import cell, fill, table, template
 
 #: The class of templates/report/report.css for each state.
 CLASSES = {WORSE: "fail", UNKNOWN: "not-run", SAME: "pass", BETTER: "pass"}
@@ -54,10 +54,21 @@ def described(entry: Entry) -> str:
 def _verdict(entry: Entry) -> str:
     head = ("Measure", "Verdict", "Baseline", "Candidate", "Ratio", "Bounds", "Device sees", "What happened")
     findings = [f for f in entry.verdict.findings if not f.measure.endswith(BUDGET)]
-    rows = [[cell(f.measure, "th"), state_cell(f.state), *_numbers(f, entry), cell(f.why)] for f in findings]
+    rows = [[cell(f.measure, "th"), state_cell(f.state), *_numbers(f, entry), _said(f.why)] for f in findings]
     said = f'<p class="{CLASSES[entry.verdict.state]}">{escape(entry.verdict.why)}</p>'
     title = f"Run {entry.id}: {described(entry)}"
-    return f"<h3>{escape(title)}</h3>\n{said}\n{_device(entry)}\n" + (table(title, head, rows) if rows else "")
+    return f"<h3>{escape(title)}</h3>\n{said}\n{_device(entry)}\n" + (
+        table(f"Findings of run {entry.id}", head, rows) if rows else ""
+    )
+
+
+def _said(text: str) -> str:
+    return f'<td class="said">{escape(text)}</td>'
+
+
+def short(value: float) -> str:
+    """Return a number as people read it: 42,954,752 or 10.84."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def state_cell(state: str) -> str:
@@ -67,7 +78,7 @@ def state_cell(state: str) -> str:
 
 def _numbers(f: Finding, entry: Entry) -> list[str]:
     unit = f" {f.unit}" if f.unit and f.unit != "rows" else ""
-    sides = [NO_VALUE if v is None else f"{number(v)}{unit}" for v in (f.baseline, f.candidate)]
+    sides = [NO_VALUE if v is None else f"{short(v)}{unit}" for v in (f.baseline, f.candidate)]
     ratio = NO_VALUE if f.ratio is None else f"{f.ratio:.3f}"
     ends = [NO_VALUE if v is None else f"{v:.3f}" for v in (f.low, f.high)]
     bounds = NO_VALUE if f.low is None and f.high is None else f"{ends[0]} to {ends[1]}"
@@ -98,7 +109,7 @@ def _distributions(entry: Entry) -> str:
         if sides:
             title = f"{measure.name}, {measure.unit}: {measure.meaning}"
             chart = strips(f"strips-{entry.id}-{measure.name}", title, measure.unit, sides)
-            charts.append(f"<figure>{chart}<figcaption>{escape(title)}</figcaption></figure>")
+            charts.append(f"<figure class='wide'>{chart}<figcaption>{escape(title)}</figcaption></figure>")
     title = f"Run {entry.id}: {described(entry)}"
     return f'<h3>{escape(title)}</h3>\n<div class="plots">\n{"".join(charts) or "<p>no times</p>"}\n</div>'
 
@@ -121,7 +132,7 @@ def _budgets(entries: Sequence[Entry]) -> str:
 
 
 def _limits(f: Finding) -> list[str]:
-    texts = (NO_VALUE if v is None else f"{number(v)} {f.unit}".rstrip() for v in (f.baseline, f.candidate))
+    texts = (NO_VALUE if v is None else f"{short(v)} {f.unit}".rstrip() for v in (f.baseline, f.candidate))
     return [f'<td class="number">{escape(text)}</td>' for text in texts]
 
 
@@ -129,9 +140,11 @@ def _trends(found: Sequence[Series]) -> list[str]:
     parts: list[str] = []
     for place in dict.fromkeys((s.name, s.place, s.device) for s in found):
         mine = [s for s in found if (s.name, s.place, s.device) == place]
-        figures = [_figure(f"trend-{len(parts)}-{i}", s) for i, s in enumerate(mine)]
+        figures = [_figure(f"trend-{len(parts)}-{i}", s) for i, s in enumerate(mine) if len(s.points) > 1]
         title = f"{place[0]}: {place[1]}, device {place[2]}"
-        parts.append(f'<h3>{escape(title)}</h3>\n<div class="plots">\n{"".join(figures)}\n</div>')
+        parts.append(
+            f'<h3>{escape(title)}</h3>\n<div class="plots">\n{"".join(figures) or "<p>one run so far</p>"}\n</div>'
+        )
     return parts
 
 
@@ -142,7 +155,7 @@ def _figure(key: str, s: Series) -> str:
         p = s.points[change.at]
         where = " ".join(filter(None, (p.version, p.bundle[:12], f"commit {p.commit[:12]}" if p.commit else "")))
         said.append(f"{change.factor:.2f} times as much from run {p.run} on ({where})")
-    return f"<figure>{trend(key, s)}<figcaption>{escape('; '.join(said))}</figcaption></figure>"
+    return f"<figure class='wide'>{trend(key, s)}<figcaption>{escape('; '.join(said))}</figcaption></figure>"
 
 
 def _runs(entries: Sequence[Entry]) -> str:
