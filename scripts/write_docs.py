@@ -63,6 +63,7 @@ EXAMPLES: Mapping[str, str] = {
     "edgekit rollback --site local --folder back --no-check",
     "prune": "edgekit prune --site local --keep 5 --dry-run",
     "bench run": "edgekit bench bundle/ --on tflite --pairs 2",
+    "bench report": "edgekit bench bundle/ --on tflite --pairs 2\nedgekit bench report",
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
