@@ -43,7 +43,8 @@ ORDER = """
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
     bench.machine bench.visits bench.answers bench.tflite_child
     bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
-    bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep bench.trend bench.charts bench.page bench.ci bench.mlflow_log
+    bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep
+    bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter

@@ -48,8 +48,17 @@ USUAL = ("tflite", "chromium")
 @click.option("--not-isolated", is_flag=True, help="Serve without the headers that let a page use threads.")
 @click.option("--vitals", is_flag=True, help="Measure LCP, INP and CLS on the demo page too.")
 @click.option("--data", type=PATH, metavar="DATA", help="Evaluation rows, for accuracy: .npz, .csv or .parquet.")
-@click.option("--pairs", type=click.IntRange(1, 4096), default=512, show_default=True, help="At most.")
-@click.option("--minutes", type=click.FloatRange(min=0), default=3.0, show_default=True, help="For each runner.")
+@click.option(
+    "--pairs", type=click.IntRange(1, 4096), default=512, show_default=True, help="At most; visits without --against."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="For each runner.",
+)
 @click.option("--min-effect", default="5%", show_default=True, metavar="SHARE", help="The smallest change that counts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the visits.")
 @click.option("--history", type=PATH, default=DEFAULT, show_default=True, metavar="FILE", help="Where runs are kept.")
@@ -160,7 +169,8 @@ def show(one: Measured) -> None:
             seen = ", ".join(f"{name} {share:.1%}" for name, share in verdict.detectable.items())
             click.echo(f"changes that this device would see: {seen}")
     ended = f" ({run.ended})" if run.ended == INTERRUPTED else ""
-    click.echo(f"{run.runner}: {verdict.why}{ended}")
+    said = verdict.why if run.baseline else "; ".join(f.why for f in verdict.findings)
+    click.echo(f"{run.runner}: {said}{ended}")
 
 
 def _summary(run: Run) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ const BATCH_MS = 0.5;
  * @param {object} [options] `target`, `build`, `threads`, `fetch`: those of the runtime's `load`;
  *   `runtime`: the address of its module, else the bundle's own; `rows`: arrays to answer, returned as `outputs`;
  *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds;
- *   `now`: a clock in ms since the start, else the performance's
+ *   `batchMs`: how long a batch lasts at least; `now`: a clock in ms since the start, else the performance's
  * @returns {Promise<{values: object, calls: number[], device: object, outputs?: Float32Array[]}>} values by the names
  *   and in the units of edgekit/bench/measures.py, what cannot be had left out; calls in us, each the mean of a batch
  */
@@ -35,7 +35,7 @@ export async function measure(bundleUrl, options = {}) {
 
   const values = { cold: answered, load: ready - begin, first: 1000 * (answered - ready) };
   const tick = clockTick();
-  const calls = await steady(model, row, { now, tick, steadyMs: options.steadyMs ?? STEADY_MS });
+  const calls = await steady(model, row, { now, tick, steadyMs: options.steadyMs ?? STEADY_MS, batchMs: options.batchMs ?? BATCH_MS });
   Object.assign(values, wire(root, begin, ready));
   const memory = await memoryBytes(wasm, options.memory);
   if (memory) values.memory = memory;
@@ -55,8 +55,8 @@ export async function describeDevice(tick = clockTick()) {
 }
 
 /** Warm up, then time batches; a batch is as many calls as the clock needs. */
-async function steady(model, row, { now, tick, steadyMs }) {
-  const wanted = Math.max(BATCH_MS, TICKS * tick);
+async function steady(model, row, { now, tick, steadyMs, batchMs }) {
+  const wanted = Math.max(batchMs, TICKS * tick);
   const timed = async (count) => {
     const begin = now();
     for (let i = 0; i < count; i++) await model.predictArray(row);
@@ -91,14 +91,12 @@ function wire(root, begin, ready) {
   return { network, compute: ready - begin - network, bytes, requests: sent.length };
 }
 
-/** All memory of the page where the browser tells, else the JS heap and the memory of WebAssembly. */
+/** All memory of the page where the browser tells, else the JS heap; and the memory of WebAssembly. */
 async function memoryBytes(wasm, ask) {
-  if (ask && globalThis.crossOriginIsolated) {
-    const told = await performance.measureUserAgentSpecificMemory?.().catch(() => null);
-    if (told?.bytes) return told.bytes;
-  }
-  let bytes = performance.memory?.usedJSHeapSize ?? 0;
-  for (const { buffer } of wasm) bytes += buffer.byteLength;
+  const told = ask && globalThis.crossOriginIsolated ? await performance.measureUserAgentSpecificMemory?.().catch(() => null) : null;
+  let bytes = told?.bytes || performance.memory?.usedJSHeapSize || 0;
+  // Chromium 156 counts the memory of WebAssembly only where it is shared.
+  for (const { buffer } of wasm) if (!told?.bytes || buffer instanceof ArrayBuffer) bytes += buffer.byteLength;
   return bytes;
 }
 
