@@ -55,6 +55,12 @@ def folder() -> Path:
     return kept
 
 
+def urls() -> dict[str, Path]:
+    """Return the files by the URL path at which edgekit's pages find them."""
+    kept = folder()
+    return {f"/pyodide/{name}": kept / name for name in FILES}
+
+
 def _is_pinned(file: Path) -> bool:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest() == FILES[file.name]

@@ -7,9 +7,7 @@ import importlib.util
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from edgekit import pyodide_runtime
 from edgekit.assets import asset
@@ -24,15 +22,10 @@ _TIMEOUT_SECONDS = 300.0
 NO_WASMTIME = "wasmtime is not installed; install it (pip install wasmtime)"
 
 
-def pyodide_files() -> Mapping[str, Path]:
-    """Return Pyodide's own files by the URL path at which a page finds them."""
-    folder = pyodide_runtime.folder()
-    return {f"/pyodide/{name}": folder / name for name in pyodide_runtime.FILES}
-
-
 def in_chromium(browser: chromium.Browser, bundle: Bundle, rows: Rows) -> Answer:
     """Predict every row of float32 [rows, inputs flattened] with the wheel in a page's Pyodide."""
-    more = {**pyodide_files(), "/pyodide.js": asset("templates/verify") / "pyodide.js"}
+    pages = (asset("templates/verify") / "pyodide.js", asset("templates/console") / "open_python.js")
+    more = {**pyodide_runtime.urls(), **{f"/{page.name}": page for page in pages}}
     answer = chromium.run(browser, bundle, rows, _TARGET, None, more)
     return replace(answer, runtime=f"Pyodide {pyodide_runtime.VERSION}, {browser.name}")
 

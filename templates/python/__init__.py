@@ -5,6 +5,7 @@ What the model reads and gives: FEATURES and RESULTS, and help(predict).
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import keyword
@@ -100,9 +101,7 @@ def _is_numpy(value: Any) -> bool:
 
 
 def _table(answer: bytes) -> Any:
-    import numpy  # it is there: the caller gave us an array of it
-
-    return numpy.frombuffer(answer, "<f4")
+    return importlib.import_module("numpy").frombuffer(answer, "<f4")  # it is there: the caller has an array of it
 
 
 def _one(row: Any, features: Mapping[str, Any]) -> Any:
