@@ -24,6 +24,7 @@ INFO: Mapping[str, str] = {
     "arch": "wasm32",
     "platform": "emscripten_5_0_3",
     "python": "3.14.2",
+    "version": VERSION,  # the stock file has none; pyodide-lock below 0.2 wants one
 }
 #: The files of the package that are needed, with their sha256.
 FILES: Mapping[str, str] = {

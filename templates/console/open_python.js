@@ -18,3 +18,8 @@ export async function openPython(bundle) {
   await model.load(weights === 'inside' ? '' : packageBaseUrl);
   return { python, model, name };
 }
+
+/** The last line of Python's traceback says what was wrong; the lines above it are Pyodide's. */
+export function lastLine(error) {
+  return String(error?.message ?? error).trim().split('\n').at(-1);
+}

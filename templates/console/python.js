@@ -1,5 +1,5 @@
 /** A Python console over the model of a bundle: an entry is run as a whole, and what it gives is shown. */
-import { openPython } from './open_python.js';
+import { lastLine, openPython } from './open_python.js';
 
 const page = Object.fromEntries(['name', 'log', 'form', 'code', 'run', 'status'].map((id) => [id, document.getElementById(id)]));
 const entered = [];
@@ -90,9 +90,4 @@ function show(text, kind = 'out') {
   line.textContent = text;
   page.log.append(line);
   page.log.scrollTop = page.log.scrollHeight;
-}
-
-/** A traceback's last line says what was wrong; the lines above it are Pyodide's. */
-function lastLine(error) {
-  return String(error?.message ?? error).trim().split('\n').at(-1);
 }

@@ -1,8 +1,8 @@
 /** A model's Python package in Pyodide, with the two members of a model that verify.js uses. */
-import { openPython } from './open_python.js';
+import { lastLine, openPython } from './open_python.js';
 
 export async function open(bundle) {
-  const { python, model } = await openPython(bundle);
+  const { python, model } = await openPython(bundle).catch((error) => { throw new Error(lastLine(error)); });
   return {
     build: null,
     async predictArray(flat) {
