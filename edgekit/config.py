@@ -132,7 +132,7 @@ class WasmConfig:
 class PyodideConfig:
     """`[targets.pyodide]`."""
 
-    weights: str = "inside"  # inside the wheel; or shards, beside it and fetched when they are needed
+    weights: str = "inside"  # in the wheel, or beside it in files that are fetched when they are needed
     shard_bytes: int = 256 * 1024
 
 
