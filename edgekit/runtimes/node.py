@@ -64,12 +64,12 @@ def ask(command: list[str], rows: Rows, timeout: float) -> dict[str, Any]:
     return reply
 
 
-def table(outputs: object, rows: int) -> Rows:
+def table(outputs: object, rows: int, program: str = "node") -> Rows:
     """Read the numbers; JSON has no NaN and no infinity, JavaScript writes null for them."""
     try:
         table = np.array(outputs, dtype=np.float64).astype(np.float32)
     except (TypeError, ValueError, OverflowError):
         table = np.empty(0, np.float32)
     if table.ndim != 2 or len(table) != rows:
-        raise CheckFailed(f"it did not answer with a number table of {rows} rows")
+        raise CheckFailed(f"{program} did not answer with a number table of {rows} rows")
     return table

@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from edgekit import pyodide_runtime
 from edgekit.assets import asset
@@ -56,6 +57,6 @@ def in_wasmtime(bundle: Bundle, rows: Rows) -> Answer:
 def _asked(command: list[str], rows: Rows, name: str) -> Answer:
     try:
         reply = ask(command, rows, _TIMEOUT_SECONDS)
-        return Answer(_TARGET, None, name, outputs=table(reply.get("outputs"), len(rows)))
+        return Answer(_TARGET, None, name, outputs=table(reply.get("outputs"), len(rows), Path(command[0]).name))
     except CheckFailed as error:
         return Answer(_TARGET, None, name, error=str(error))
