@@ -24,7 +24,7 @@ from packaging.metadata import Metadata
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 from pyodide_lock import PyodideLockSpec
-from python_models import GOOD, nasty_bundle, other_pythons, run_python, wheel_of
+from python_models import GOOD, module, nasty_bundle, other_pythons, run_python, wheel_of
 from whole_models import quantized, rows_for
 
 from edgekit import pyodide_runtime
@@ -35,6 +35,7 @@ from edgekit.runtimes.python_package import in_wasmtime
 from edgekit.store import Bundle
 from edgekit.targets.protocol import Job
 from edgekit.targets.pyodide import PyodideTarget
+from edgekit.targets.wasm import BUILDS
 from edgekit.verify import judge, read_golden
 from edgekit.wheel import distribution_name, package_name, pep440
 
@@ -175,7 +176,7 @@ def said(work):
     except m.ModelError as error:
         return str(error)
 print(json.dumps([said(lambda: m.predict(GOOD)), said(m.load_now), said(lambda: m.load_now("nowhere")),
-                  said(lambda: asyncio.run(m.load(FOLDER))), m.describe()]))
+                  said(lambda: asyncio.run(m.load(FOLDER))), m.describe().split(" in ")]))
 """
     folder = str(wheel_of(bundle).parent)
     path = next(f.path for f in entry.files if f.role == "shard").rpartition("/")[2]
@@ -184,7 +185,7 @@ print(json.dumps([said(lambda: m.predict(GOOD)), said(m.load_now), said(lambda: 
         'the weights are not in this wheel; use: await car_range.load("the address of the shards")',
         f"nowhere is no folder and no address; give the one that holds {path}",
         None,
-        "Car.range 1.0.0-rc.1: engine simd in wasmtime",
+        [f"Car.range 1.0.0-rc.1: engine {module('engine').choose_build(BUILDS)}", "wasmtime"],
     ]
 
 
