@@ -16,6 +16,7 @@ from python_models import wheel_of
 
 from edgekit import pyodide_runtime
 from edgekit.assets import asset
+from edgekit.cli import main
 from edgekit.errors import InputError, NotAvailable
 from edgekit.python_console import python_console
 from edgekit.runtimes import node
@@ -56,12 +57,10 @@ def verdict(answer: Answer, bundle: Bundle) -> tuple[str, str]:
 PASS = ("pass", "equal to the int8 model bit for bit")
 
 
-@pytest.mark.parametrize("weights", ["inside", "shards"])
-def test_golden_rows_in_chromium(weights: str, python_bundle: Bundle, sharded: Bundle, browser: Browser) -> None:
-    """Under the strict policy that hosting sends; the shards are fetched by the package."""
-    bundle = python_bundle if weights == "inside" else sharded
-    answer = in_chromium(browser, bundle, read_golden(bundle).inputs)
-    assert verdict(answer, bundle) == PASS
+def test_golden_rows_in_chromium(python_bundle: Bundle, browser: Browser) -> None:
+    """Under the strict policy that hosting sends."""
+    answer = in_chromium(browser, python_bundle, read_golden(python_bundle).inputs)
+    assert verdict(answer, python_bundle) == PASS
     assert answer.runtime == f"Pyodide {pyodide_runtime.VERSION}, {browser.name}"
 
 
@@ -148,8 +147,9 @@ def console(bundle: Bundle, browser: Browser) -> Iterator[Tab]:
         yield tab
 
 
-def test_the_console_answers_from_the_keyboard(python_bundle: Bundle, browser: Browser) -> None:
-    with console(python_bundle, browser) as tab:
+def test_the_console_answers_from_the_keyboard(sharded: Bundle, browser: Browser) -> None:
+    """Its model fetches its weights when the page opens."""
+    with console(sharded, browser) as tab:
         page = tab.page
         assert page.inner_text("#status") == "Ready"
         assert page.inner_text("h1") == "Car.range 1.0.0-rc.1 in Python"
@@ -213,3 +213,10 @@ def test_every_page_of_the_console_is_there() -> None:
         "python.html",
         "python.js",
     }
+
+
+def test_serve_with_python_sends_every_file(python_bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pyodide's files among them, with a length and a type each."""
+    assert main(["serve", str(python_bundle.root), "--python", "--port", "0", "--check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["url"].startswith("http://127.0.0.1:")
+    assert python_console(python_bundle).keys() > {"/python.html", "/pyodide/pyodide.asm.wasm"}

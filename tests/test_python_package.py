@@ -6,6 +6,8 @@ import base64
 import csv
 import email
 import hashlib
+import importlib.metadata
+import importlib.util
 import io
 import json
 import subprocess
@@ -32,11 +34,12 @@ from edgekit.config import Config
 from edgekit.manifest import Signature
 from edgekit.models import Model
 from edgekit.runtimes.python_package import in_wasmtime
+from edgekit.server import Server, site
 from edgekit.store import Bundle
 from edgekit.targets.protocol import Job
 from edgekit.targets.pyodide import PyodideTarget
 from edgekit.targets.wasm import BUILDS
-from edgekit.verify import judge, read_golden
+from edgekit.verify import judge, read_golden, verify
 from edgekit.wheel import distribution_name, package_name, pep440
 
 ROOT = Path(__file__).parent.parent
@@ -263,7 +266,7 @@ for rows in ([good, flat], (flat, good), [many[0], many[1]], array.array("f", fl
 assert m.predict_many(iter([good])) == [row] and m.predict_many([]) == []
 table = m.predict_many(many)
 assert (table.dtype, table.shape, table.tolist()) == (numpy.float32, (2, 2), [row, row])
-assert m.predict_many(many[:0]).shape == (0, 2)
+assert m.predict_many(many[:0]).shape == (0, 2) and table.flags.writeable
 assert m.predict_array(many[0]).dtype == numpy.float32 and m.predict_array(flat) == row
 assert m.predict(speed=numpy.float32(90), **{{k: v for k, v in good.items() if k != "speed"}}) == one
 assert m.predict({{**good, "speed": 900}}, out_of_range="clamp") == m.predict({{**good, "speed": 180}})
@@ -335,3 +338,41 @@ def test_types_and_docs_name_features_units_and_ranges(python_bundle: Bundle, tm
     ]
     out, _, _ = mypy.run([*command, "--config-file=", "--python-version=3.11"])
     assert [line.split(":")[1] for line in out.splitlines() if "error" in line] == ["4", "5"], out
+
+
+def test_verify_names_each_python(python_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each runtime is a row; what was not chosen or is missing is not run."""
+
+    def rows(runtimes: tuple[str, ...]) -> list[tuple[str, str, str]]:
+        checks = verify(python_bundle, runtimes).checks
+        return [(c.runtime, c.status, c.detail) for c in checks if c.target == "pyodide"]
+
+    version = ".".join(map(str, sys.version_info[:3]))
+    off = [(f"Pyodide, {name}", "not run", "not chosen for this run") for name in ("Chromium", "Node")]
+    ran = f"CPython {version}, wasmtime {importlib.metadata.version('wasmtime')}"
+    assert rows(("wasmtime",)) == [(ran, "pass", "equal to the int8 model bit for bit"), *off]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    missing = "wasmtime is not installed; install it (pip install wasmtime)"
+    assert rows(("wasmtime",)) == [(f"CPython {version}, wasmtime", "not run", missing), *off]
+
+
+def test_shards_come_from_an_address(tmp_path: Path, only_wasmtime: Path) -> None:
+    """Over HTTP too; what does not come is said with its address."""
+    bundle = python_models.python_bundle(tmp_path / "bundle", "shards")
+    golden = read_golden(bundle)
+    row = golden.inputs[0].astype(float).tolist()
+    code = """
+import asyncio, car_range as m
+try:
+    m.load_now(given["folder"] + "nothing")
+except m.ModelError as error:
+    said = str(error)
+asyncio.run(m.load(given["folder"]))
+print(json.dumps([said, m.predict_array(given["row"])]))
+"""
+    with Server(site(bundle)) as server:
+        folder = f"{server.url}bundle/pyodide/"
+        said, answer = run_python(code, [wheel_of(bundle), only_wasmtime], given={"folder": folder, "row": row})
+    shard = next(f.path for f in bundle.manifest.targets["pyodide"].files if f.role == "shard").rpartition("/")[2]
+    assert said == f"{folder}nothing/{shard} could not be fetched: HTTP Error 404: Not Found"
+    assert np.array(answer, np.float32).tobytes() == golden.quantized[0].tobytes()

@@ -101,7 +101,8 @@ def _is_numpy(value: Any) -> bool:
 
 
 def _table(answer: bytes) -> Any:
-    return importlib.import_module("numpy").frombuffer(answer, "<f4")  # it is there: the caller has an array of it
+    numpy = importlib.import_module("numpy")  # it is there: the caller has an array of it
+    return numpy.frombuffer(bytearray(answer), "<f4")
 
 
 def _one(row: Any, features: Mapping[str, Any]) -> Any:

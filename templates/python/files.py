@@ -45,7 +45,7 @@ async def fetch(folder: str, shards: Sequence[Entry]) -> bytes:
 
 def fetch_now(folder: str, shards: Sequence[Entry]) -> bytes:
     """Do the same without `await`; in Pyodide that works in a worker only."""
-    return b"".join(checked(shard, _get(folder, shard["path"])) for shard in shards)
+    return b"".join(checked(shard, _get(folder, shard)) for shard in shards)
 
 
 async def _fetch_in_page(folder: str, shard: Entry) -> bytes:
@@ -61,21 +61,21 @@ async def _fetch_in_page(folder: str, shard: Entry) -> bytes:
     return checked(shard, data)
 
 
-def _get(folder: str, path: str) -> bytes:
-    url = _join(folder, path)
+def _get(folder: str, shard: Entry) -> bytes:
+    url = _join(folder, shard["path"])
     try:
         if os.path.isdir(folder):
             with open(url, "rb") as file:
-                return file.read()
+                return file.read(shard["bytes"] + 1)
         if IN_PYODIDE:
             return _get_in_worker(url)
         if not folder.startswith(("http://", "https://")):
-            raise ModelError(f"{folder} is no folder and no address; give the one that holds {path}")
+            raise ModelError(f"{folder} is no folder and no address; give the one that holds {shard['path']}")
         request = importlib.import_module(
             "urllib.request"
         )  # not at the top: 100 ms in Pyodide, which has no use for it
         with request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
-            return bytes(response.read())
+            return bytes(response.read(shard["bytes"] + 1))
     except OSError as error:
         raise _not_fetched(url, str(error)) from error
 
