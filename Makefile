@@ -17,6 +17,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy templates/python templates/verify/answer.py
 	$(BIN)/python wasm/build.py --check
 	$(BIN)/python wasm/build_js.py --check
 

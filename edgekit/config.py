@@ -1,8 +1,8 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
 Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
-[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [card]. The dataclasses below are the reference;
-`edgekit init` writes a commented file.
+[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.pyodide], [card]. The dataclasses below are the
+reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ OWN_METRIC = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 DIRECTIONS = ("increasing", "decreasing")
 MAX_SPARSITY = 0.99
 TFJS_WEIGHTS = ("float32", "uint8")
+PYODIDE_WEIGHTS = ("inside", "shards")
 #: The name of a model becomes a part of file names and addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 MAX_CONFIG_BYTES = 1_000_000
@@ -128,11 +129,20 @@ class WasmConfig:
 
 
 @dataclass(frozen=True)
+class PyodideConfig:
+    """`[targets.pyodide]`."""
+
+    weights: str = "inside"  # in the wheel, or beside it in files that are fetched when they are needed
+    shard_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True)
 class TargetsConfig:
     """`[targets]`: options of each target."""
 
     tfjs: TfjsConfig = field(default_factory=TfjsConfig)
     wasm: WasmConfig = field(default_factory=WasmConfig)
+    pyodide: PyodideConfig = field(default_factory=PyodideConfig)
 
 
 @dataclass(frozen=True)
@@ -241,6 +251,8 @@ def check(config: Config, where: str) -> None:
     _one_of(config.targets.tfjs.weights, TFJS_WEIGHTS, f"{where}: targets: tfjs: weights")
     _between(config.targets.tfjs.shard_bytes, SHARD_BYTES, f"{where}: targets: tfjs: shard_bytes")
     _between(config.targets.wasm.shard_bytes, SHARD_BYTES, f"{where}: targets: wasm: shard_bytes")
+    _one_of(config.targets.pyodide.weights, PYODIDE_WEIGHTS, f"{where}: targets: pyodide: weights")
+    _between(config.targets.pyodide.shard_bytes, SHARD_BYTES, f"{where}: targets: pyodide: shard_bytes")
     for key, value in vars(config.card).items():
         if (flaw := text_flaw(" ".join(value.split()), MAX_CARD_TEXT)) and value:
             raise InputError(f"{where}: card: {key} {flaw}; write plain text")

@@ -25,7 +25,7 @@ from edgekit.rows import judged_rows
 from edgekit.runtimes import litert
 from edgekit.runtimes.litert import Interpreter
 from edgekit.store import Bundle, entry, write_bundle
-from edgekit.targets import TARGETS
+from edgekit.targets import DEFAULT, TARGETS
 from edgekit.targets.protocol import Built, Job
 
 
@@ -36,7 +36,7 @@ class Request:
     model: Path
     data: Path
     out: Path
-    targets: tuple[str, ...] = tuple(TARGETS)
+    targets: tuple[str, ...] = DEFAULT
     evaluation: Path | None = None
 
 
@@ -68,7 +68,8 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
         made = replace(made, warnings=(*warnings, *made.warnings))
         quantized = made.quantized
         _refuse(request.targets, model, quantized)
-        job = Job(model, quantized.graph, config, quantized.float_outputs)
+        name = config.name or _safe(model.name)
+        job = Job(model, quantized.graph, config, quantized.float_outputs, name, features)
         built: dict[str, Built] = {}
         for name in request.targets:
             progress(f"building {name}", len(built), len(request.targets))

@@ -55,7 +55,7 @@ class Output:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle. Roles: model, plan, engine, shard, weights, runtime, golden, card."""
+    """A file of the bundle. Roles: model, plan, engine, shard, weights, runtime, wheel, lock, golden, card."""
 
     path: str
     bytes: int

@@ -22,7 +22,7 @@ from edgekit.manifest import Manifest, Signature, TargetEntry
 from edgekit.metrics import rmse
 from edgekit.plain import plain
 from edgekit.progress import Progress, silent
-from edgekit.runtimes import chromium, litert, node
+from edgekit.runtimes import chromium, litert, node, python_package
 from edgekit.runtimes.answer import Answer
 from edgekit.store import Bundle
 
@@ -36,8 +36,9 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     "tflite": ("litert",),
     "wasm": ("chromium", "node"),
     "tfjs": ("chromium",),
+    "pyodide": ("wasmtime", "chromium", "node"),
 }
-ALL_RUNTIMES = ("litert", "chromium", "node")
+ALL_RUNTIMES = ("litert", "chromium", "node", "wasmtime")
 
 
 @dataclass(frozen=True)
@@ -232,9 +233,13 @@ class _Runner:
         ways: Mapping[str, Callable[[Job], Answer]] = {
             "litert": self._litert,
             "chromium": lambda job: self._thread.submit(self._chromium, job).result(),
-            "node": lambda job: node.run(self._bundle, self._rows, job.build),
+            "node": self._node,
+            "wasmtime": lambda job: python_package.in_wasmtime(self._bundle, self._rows),
         }
-        name = {"litert": "TFLite", "chromium": "Chromium", "node": "Node"}.get(job.runtime, "-")
+        names = {"litert": "TFLite", "chromium": "Chromium", "node": "Node", "wasmtime": "CPython, wasmtime"}
+        name = names.get(job.runtime, "-")
+        if job.target == "pyodide" and job.runtime != "wasmtime":
+            name = f"Pyodide, {name}"
         if job.runtime not in ways:
             why = f"this edgekit knows no runtime for the target {job.target}"
             return Answer(job.target, job.build, name, not_run=why)
@@ -266,7 +271,14 @@ class _Runner:
                 self._browser = error
         if isinstance(self._browser, NotAvailable):
             raise self._browser
+        if job.target == "pyodide":
+            return python_package.in_chromium(self._browser, self._bundle, self._rows)
         return chromium.run(self._browser, self._bundle, self._rows, job.target, job.build)
+
+    def _node(self, job: Job) -> Answer:
+        if job.target == "pyodide":
+            return python_package.in_node(self._bundle, self._rows)
+        return node.run(self._bundle, self._rows, job.build)
 
 
 def _title(job: Job) -> str:

@@ -90,6 +90,7 @@ CHOICES = {
     "kind": config.KINDS,
     "mode": config.RECIPES,
     "weights": config.TFJS_WEIGHTS,
+    "PyodideConfig.weights": config.PYODIDE_WEIGHTS,
 }
 
 
@@ -245,7 +246,8 @@ def config_page() -> str:
         text += f"\n## {title}\n\n{about}" + header("key", "type", "default", "what it is")
         for name, annotation, default, comment in fields_of(kind):
             meaning = comment or MEANINGS[name]  # a KeyError here: say what the new key means
-            choices = f": {', '.join(f'`{c}`' for c in CHOICES[name])}" if name in CHOICES else ""
+            known = CHOICES.get(f"{kind.__name__}.{name}", CHOICES.get(name))
+            choices = f": {', '.join(f'`{c}`' for c in known)}" if known else ""
             text += row(f"`{name}`", annotation, default, meaning + choices)
     return text
 
@@ -269,6 +271,7 @@ def tables() -> list[tuple[str, type]]:
         ("[budgets]", config.BudgetConfig),
         ("[targets.tfjs]", config.TfjsConfig),
         ("[targets.wasm]", config.WasmConfig),
+        ("[targets.pyodide]", config.PyodideConfig),
         ("[card]", config.CardConfig),
     ]
 

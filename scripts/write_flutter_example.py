@@ -68,7 +68,13 @@ def dense_graph(low: np.ndarray, high: np.ndarray, units: Sequence[int], activat
     return builder.build((first,), (source,))
 
 
-def dense_bundle(out: Path, config: Config, units: Sequence[int], activation: str = "RELU") -> Bundle:
+def dense_bundle(
+    out: Path,
+    config: Config,
+    units: Sequence[int],
+    activation: str = "RELU",
+    targets: tuple[str, ...] = ("tflite", "wasm"),
+) -> Bundle:
     """Export a dense network by chance for the features of a config, which all need a range or categories."""
     random = np.random.default_rng(1)
     ends = [f.range or (0, len(f.categories) - 1) for f in config.features]
@@ -80,7 +86,7 @@ def dense_bundle(out: Path, config: Config, units: Sequence[int], activation: st
         model, data = Path(folder) / "model.tflite", Path(folder) / "rows.npz"
         model.write_bytes(write_tflite(dense_graph(low, high, units, activation)))
         np.savez(data, x=rows.astype(np.float32))
-        return export(Request(model, data, out, ("tflite", "wasm")), config).bundle
+        return export(Request(model, data, out, targets), config).bundle
 
 
 def example_files(bundle: Bundle) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import flutter_models
 import pytest
+import python_models
 from dart import Dart, find_dart
 from fabricated import make_bundle
 from fake_hosting import FakeHosting
@@ -24,7 +25,7 @@ from edgekit.export import Exported, Request, export
 from edgekit.publish import Way
 from edgekit.runtimes import chromium
 from edgekit.store import Bundle
-from edgekit.targets import TARGETS
+from edgekit.targets import DEFAULT
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "health_monitoring"
 
@@ -55,7 +56,7 @@ class Trained:
         return self.folder / "edgekit.toml"
 
     def request(self, out: Path, *targets: str) -> Request:
-        return Request(self.model, self.folder / "calibration.npz", out, targets or tuple(TARGETS))
+        return Request(self.model, self.folder / "calibration.npz", out, targets or DEFAULT)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +70,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="session")
 def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """The example, exported once to every target."""
+    """The example, exported once to every target of a usual bundle."""
     out = tmp_path_factory.mktemp("exported") / "bundle"
     return export(trained.request(out), read_config(trained.config))
 
@@ -125,6 +126,12 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bundle]
 def dart() -> Dart:
     """A Dart VM, type checker and formatter; where they cannot be had, what needs them is skipped and says so."""
     return find_dart()
+
+
+@pytest.fixture(scope="session")
+def python_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small model as a Python wheel with its weights inside."""
+    return python_models.python_bundle(tmp_path_factory.mktemp("python") / "bundle", "inside")
 
 
 @pytest.fixture(scope="session")

@@ -134,8 +134,8 @@ def test_a_tflite_file_goes_through_again(bundle: Bundle, trained: Trained, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--to", "coreml"], "there is no target 'coreml'; the targets are tflite, tfjs, wasm", id="a target that does not exist"),
-        pytest.param(["--to", ","], "no target is given; the targets are tflite, tfjs, wasm", id="no target"),
+        pytest.param(["--to", "coreml"], "there is no target 'coreml'; the targets are tflite, tfjs, wasm, pyodide", id="a target that does not exist"),
+        pytest.param(["--to", ","], "no target is given; the targets are tflite, tfjs, wasm, pyodide", id="no target"),
         pytest.param(["--data", "no.npz"], "no.npz: there is no such file; check the path of the data", id="no data"),
     ],
 )  # fmt: skip

@@ -15,12 +15,12 @@ PACKAGE = "edgekit"
 ORDER = """
     __init__ errors assets progress plain
     expressions graph config manifest models golden
-    affine metrics arena plan engine_memory shards
+    affine metrics arena plan engine_memory shards wheel python_stub
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime compression
+    placement data tfjs_runtime compression pyodide_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
@@ -29,8 +29,8 @@ ORDER = """
     lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
-    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
-    model_card store hosting server runtimes.node runtimes.chromium
+    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.pyodide targets
+    model_card store hosting server runtimes.node runtimes.chromium runtimes.python_package python_console
     load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing

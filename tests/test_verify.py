@@ -254,7 +254,7 @@ def test_json_leaves_out_what_is_not_known() -> None:
 def test_a_runtime_nobody_knows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         verify(make_bundle(tmp_path / "b"), runtimes=["chrome"])
-    assert str(error.value) == "there is no runtime 'chrome'; choose from litert, chromium, node"
+    assert str(error.value) == "there is no runtime 'chrome'; choose from litert, chromium, node, wasmtime"
 
 
 def test_a_real_bundle_passes_everywhere(bundle: Bundle, browser: object) -> None:

@@ -12,6 +12,7 @@ from edgekit.cli.options import PATH, json_option
 from edgekit.hosting import Settings
 from edgekit.publishing.local_site import Hosted, LocalSite, is_local_site
 from edgekit.publishing.site import LIVE
+from edgekit.python_console import python_console
 from edgekit.server import HOST, PORT, fetch_all, serve, site
 from edgekit.store import open_bundle
 
@@ -21,9 +22,12 @@ from edgekit.store import open_bundle
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
 @click.option("--check", is_flag=True, help="Answer once, to oneself, for every file of the page; then end.")
+@click.option(
+    "--python", is_flag=True, help="With a Python console over the model at /python.html (Pyodide, fetched once)."
+)
 @click.option("--channel", default=LIVE, show_default=True, help="Of a site that --site local published to.")
 @json_option
-def command(bundle: Path, port: int, host: str, check: bool, channel: str, as_json: bool) -> None:
+def command(bundle: Path, port: int, host: str, check: bool, python: bool, channel: str, as_json: bool) -> None:
     """Serve a bundle's page, or a local site, on this machine."""
 
     def announce(url: str) -> None:
@@ -35,7 +39,10 @@ def command(bundle: Path, port: int, host: str, check: bool, channel: str, as_js
 
     files: Mapping[str, Path]
     settings: Callable[[], Settings] = Settings
-    if is_local_site(bundle):
+    if python:
+        opened = open_bundle(bundle)
+        files = site(opened) | python_console(opened)
+    elif is_local_site(bundle):
         files = hosted = Hosted(LocalSite(bundle), channel)
         settings = hosted.settings
     else:

@@ -172,10 +172,15 @@ def find(driver: Playwright | None = None) -> Path:
     )
 
 
-def run(browser: Browser, bundle: Bundle, rows: Rows, target: str, build: str | None) -> Answer:
-    """Serve the bundle to a page and predict every row of float32 [rows, inputs flattened] there."""
+def run(
+    browser: Browser, bundle: Bundle, rows: Rows, target: str, build: str | None, more: Mapping[str, Path] | None = None
+) -> Answer:
+    """Serve the bundle to a page and predict every row of float32 [rows, inputs flattened] there.
+
+    `more` are further files for the page, by URL path.
+    """
     page = asset("templates/verify")
-    files = site(bundle) | {f"/{name}": page / name for name in ("verify.html", "verify.js")}
+    files = site(bundle) | {f"/{name}": page / name for name in ("verify.html", "verify.js")} | dict(more or {})
     try:
         with Server(files) as server, browser.page(server.url) as tab:
             outputs, seconds = _run_in(tab, f"{server.url}verify.html", rows, (target, build))

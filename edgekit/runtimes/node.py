@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,26 +30,25 @@ def run(bundle: Bundle, rows: Rows, build: str | None, timeout: float = 300.0) -
     if program is None:
         return Answer(_TARGET, build, "Node", not_run=MISSING)
     try:
-        reply = _ask([program, str(asset(SCRIPT)), str(bundle.root.resolve()), build or ""], rows, timeout)
+        reply = ask([program, str(asset(SCRIPT)), str(bundle.root.resolve()), build or ""], rows, timeout)
         if reply.get("build") != build:
             raise CheckFailed(f"the build {build} was asked for, {reply.get('build')} ran")
-        return Answer(
-            _TARGET, build, str(reply.get("runtime", "Node")), outputs=_table(reply.get("outputs"), len(rows))
-        )
+        return Answer(_TARGET, build, str(reply.get("runtime", "Node")), outputs=table(reply.get("outputs"), len(rows)))
     except UnfitBuild as error:
         return Answer(_TARGET, build, "Node", unfit=str(error))
     except CheckFailed as error:
         return Answer(_TARGET, build, "Node", error=str(error))
 
 
-def _ask(command: list[str], rows: Rows, timeout: float) -> dict[str, Any]:
+def ask(command: list[str], rows: Rows, timeout: float) -> dict[str, Any]:
+    """Give rows to a child process as JSON and return what it answers; raises CheckFailed with its last words."""
     question = json.dumps({"inputs": rows.astype(np.float64).tolist()}, allow_nan=False)
     try:
         done = subprocess.run(command, input=question, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
         raise CheckFailed(f"no answer within {timeout:g} s") from None
     except OSError as error:
-        raise CheckFailed(f"node did not start: {error.strerror}") from None
+        raise CheckFailed(f"{Path(command[0]).name} did not start: {error.strerror}") from None
     if done.returncode == UNFIT_EXIT:
         raise UnfitBuild(done.stderr.strip().splitlines()[0][:500])
     if done.returncode:
@@ -60,16 +60,16 @@ def _ask(command: list[str], rows: Rows, timeout: float) -> dict[str, Any]:
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
-        raise CheckFailed("node answered with something that is not a JSON object")
+        raise CheckFailed(f"{Path(command[0]).name} answered with something that is not a JSON object")
     return reply
 
 
-def _table(outputs: object, rows: int) -> Rows:
+def table(outputs: object, rows: int, program: str = "node") -> Rows:
     """Read the numbers; JSON has no NaN and no infinity, JavaScript writes null for them."""
     try:
         table = np.array(outputs, dtype=np.float64).astype(np.float32)
     except (TypeError, ValueError, OverflowError):
         table = np.empty(0, np.float32)
     if table.ndim != 2 or len(table) != rows:
-        raise CheckFailed(f"node did not answer with a number table of {rows} rows")
+        raise CheckFailed(f"{program} did not answer with a number table of {rows} rows")
     return table

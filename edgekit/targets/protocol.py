@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgekit.config import Config
 from edgekit.graph import Graph
+from edgekit.manifest import Feature
 from edgekit.models import Model
 
 
@@ -53,6 +54,8 @@ class Job:
     quantized: Graph
     config: Config
     float_outputs: npt.NDArray[np.float32]
+    name: str = "model"  # the manifest's
+    features: tuple[Feature, ...] = ()  # the manifest's
 
 
 class Target(Protocol):

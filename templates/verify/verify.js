@@ -37,8 +37,10 @@ async function answer({ target, build, rows, width }) {
 }
 
 async function open(target, build) {
+  const bundle = new URL('bundle/', document.baseURI);
+  if (target === 'pyodide') return (await import('./pyodide.js')).open(bundle);
   const { load } = await import(RUNTIME);
-  const model = await load(new URL('bundle/', document.baseURI).href, { target, build: build ?? undefined });
+  const model = await load(bundle.href, { target, build: build ?? undefined });
   await model.warmUp();
   return model;
 }
