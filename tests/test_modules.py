@@ -40,6 +40,7 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
+    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
