@@ -6,9 +6,8 @@ import hashlib
 import hmac
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +20,7 @@ POLL = 8.0
 #: Attempts at one piece of work before the connection is given up.
 MAX_ATTEMPTS = 8
 _CLEAN_CHECKS = 0.25
-WORKING, DONE, STOPPED = "working", "done", "stopped"
+DONE, STOPPED = "done", "stopped"
 
 
 class Denied(Exception):
@@ -144,7 +143,7 @@ class Desk:
                 kind = UnfitBuild if result.unfit else CheckFailed
                 task.error = kind(f"the phone could not run it: {result.failed[:300]}")
             else:
-                task.outcome = task.accept(result)
+                self._accept(task, result)
             task.is_over = True
             self._changed.notify_all()
             return {"counted": True}
@@ -218,6 +217,15 @@ class Desk:
             self._end = plain(end)
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._was_told, seconds)
+
+    def _accept(self, task: _Task, result: Result) -> None:
+        try:
+            task.outcome = task.accept(result)
+        except InputError as error:  # asking for it once more would bring the same
+            task.error = CheckFailed(f"the phone sent what cannot be: {error}")
+            task.is_over = True
+            self._changed.notify_all()
+            raise
 
     def _give_out(self, task: _Task) -> dict[str, Any]:
         task.attempt += 1

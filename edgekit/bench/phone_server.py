@@ -48,7 +48,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_PAGE = {"/": "phone.html", "/phone.js": "phone.js", "/phone.css": "phone.css", "/measure.js": "measure.js"}
+_PAGE = {"/": "phone.html", **{f"/{name}": name for name in ("phone.css", "phone.js", "line.js", "frame.js", "measure.js")}}
 _VISIT = re.compile(r"/v/(\d{1,9})-(\d{1,9})/([\w./-]+)")
 _PACKED = ("br", "gzip")
 

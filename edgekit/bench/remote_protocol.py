@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.bench import visits
 from edgekit.bench.measures import MEASURES
 from edgekit.bench.records import Device, Visit
 from edgekit.errors import InputError
@@ -29,7 +29,6 @@ Rows = npt.NDArray[np.float32]
 VISIT, ANSWERS = "visit", "answers"
 #: Of a message without answers; see `limit`.
 MAX_BYTES = 256 << 10
-MAX_CALLS = 10_000
 #: More than any value in its unit: a day in us, ten terabytes.
 MAX_VALUE = 1e13
 NEEDED = ("cold", "load")
@@ -110,7 +109,7 @@ def parse(cls: type[T], raw: bytes, where: str) -> T:
         if message.key and not _KEY.match(message.key):
             raise InputError(f"{where}: key must be 64 hex digits")
     if isinstance(message, Result):
-        _check_texts(message.hints, f"{where}: hints")
+        check_texts(message.hints, f"{where}: hints")
     return message
 
 
@@ -125,12 +124,12 @@ def visit_of(result: Result, work: Work) -> Visit:
     for name, value in result.values.items():
         if name not in MEASURES:
             raise InputError(f"the result: values: unknown measure {name[:40]!r}")
-        _check_number(value, f"values.{name}", least=0.0)
-    if not 1 <= len(result.calls) <= MAX_CALLS:
-        raise InputError(f"the result: calls must be 1 to {MAX_CALLS} numbers, not {len(result.calls)}")
+        _check_number(value, f"values.{name}")
+    if not 1 <= len(result.calls) <= visits.MAX_CALLS:
+        raise InputError(f"the result: calls must be 1 to {visits.MAX_CALLS} numbers, not {len(result.calls)}")
     for i, value in enumerate(result.calls):
-        _check_number(value, f"calls[{i}]", least=math.ulp(0.0))
-    return Visit(dict(result.values), result.calls)
+        _check_number(value, f"calls[{i}]")
+    return visits.visit_of(result.values, result.calls)
 
 
 def answers_of(result: Result, work: Work) -> Rows:
@@ -195,24 +194,23 @@ def _check_subject(result: Result, work: Work) -> None:
         raise InputError(f"the result is of the target {result.target[:40]!r}, the work was {work.target!r}")
     if work.build and result.build != work.build:
         raise InputError(f"the result is of the build {(result.build or '')[:40]!r}, the work was {work.build!r}")
-    _check_texts({"build": result.build or ""}, "the result")
+    check_texts({"build": result.build or ""}, "the result")
 
 
-def _check_number(value: float, what: str, least: float) -> None:
-    if not least <= value <= MAX_VALUE:  # false for NaN too
-        kind = "more than 0" if least else "0 or more"
-        raise InputError(f"the result: {what} must be a number, {kind} and at most {MAX_VALUE:g}, not {value!r}")
+def _check_number(value: float, what: str) -> None:
+    if not 0 <= value <= MAX_VALUE:  # false for NaN too
+        raise InputError(f"the result: {what} must be a number from 0 to {MAX_VALUE:g}, not {value!r}")
 
 
 def _check_about(about: About, where: str) -> None:
-    _check_texts({"agent": about.agent, "system": about.system}, f"{where}: device")
-    _check_texts({str(i): text for i, text in enumerate(about.features)}, f"{where}: device: features")
-    _check_texts(about.hints, f"{where}: device: hints")
+    check_texts({"agent": about.agent, "system": about.system}, f"{where}: device")
+    check_texts({str(i): text for i, text in enumerate(about.features)}, f"{where}: device: features")
+    check_texts(about.hints, f"{where}: device: hints")
     if not 0 <= about.processors <= 1024:
         raise InputError(f"{where}: device: processors must be 0 to 1024, not {about.processors}")
 
 
-def _check_texts(texts: Mapping[str, str], where: str) -> None:
+def check_texts(texts: Mapping[str, str], where: str) -> None:
     """Refuse what would fill a record or steer a terminal."""
     if len(texts) > _MAX_ITEMS:
         raise InputError(f"{where} has {len(texts)} texts, more than {_MAX_ITEMS}")

@@ -13,7 +13,8 @@ const BATCH_MS = 0.5;
  * @param {string} bundleUrl the bundle's folder, relative to the document, with a slash at its end
  * @param {object} [options] `target`, `build`, `threads`, `fetch`: those of the runtime's `load`;
  *   `runtime`: the address of its module, else the bundle's own; `rows`: arrays to answer, returned as `outputs`;
- *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds
+ *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds;
+ *   `heap`: false leaves the JS heap out, where visits share it
  * @returns {Promise<{values: object, calls: number[], device: object, outputs?: Float32Array[]}>} values by the names
  *   and in the units of edgekit/bench/measures.py, what cannot be had left out; calls in us, each the mean of a batch
  */
@@ -36,7 +37,7 @@ export async function measure(bundleUrl, options = {}) {
   if (answered - ready >= 10 * tick) values.first = 1000 * (answered - ready); // shorter ones are the clock's
   const calls = await steady(model, row, { tick, steadyMs: options.steadyMs ?? STEADY_MS });
   Object.assign(values, wire(root, begin, ready));
-  const memory = await memoryBytes(wasm, options.memory);
+  const memory = await memoryBytes(wasm, options);
   if (memory) values.memory = memory;
   const outputs = options.rows && (await answer(model, options.rows));
   return { id: model.manifest.id, target: model.target, build: model.build, values, calls, device: await describeDevice(tick), outputs };
@@ -91,12 +92,12 @@ function wire(root, begin, ready) {
 }
 
 /** All memory of the page where the browser tells, else the JS heap and the memory of WebAssembly. */
-async function memoryBytes(wasm, ask) {
+async function memoryBytes(wasm, { memory: ask, heap = true }) {
   if (ask && globalThis.crossOriginIsolated) {
     const told = await performance.measureUserAgentSpecificMemory?.().catch(() => null);
     if (told?.bytes) return told.bytes;
   }
-  let bytes = performance.memory?.usedJSHeapSize ?? 0;
+  let bytes = (heap && performance.memory?.usedJSHeapSize) || 0;
   for (const { buffer } of wasm) bytes += buffer.byteLength;
   return bytes;
 }
