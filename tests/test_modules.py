@@ -20,7 +20,7 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime
+    placement data tfjs_runtime compression
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
@@ -41,10 +41,13 @@ ORDER = """
     publish releases
     bench bench.measures bench.records bench.runner
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
+    bench.machine bench.visits bench.answers bench.tflite_child
+    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
+    bench.session bench.devices
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench
+    cli.bench cli.bench_run
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -62,7 +65,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
-    "brotli": {"report", "quantize_model"},
+    "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

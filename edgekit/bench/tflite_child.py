@@ -49,9 +49,7 @@ def main(model: str, threads: str, started: str) -> None:
     json.dump({"values": values, "calls": calls}, sys.stdout)
 
 
-def _steady(
-    interpreter: Interpreter, row: np.ndarray[tuple[int, int], np.dtype[np.float32]]
-) -> tuple[list[float], int]:
+def _steady(interpreter: Interpreter, row: Rows) -> tuple[list[float], int]:
     """Return batches in us a call, and how many calls there were."""
     count, total = 1, 0
 

@@ -214,8 +214,8 @@ def _refused(findings: tuple[Finding, ...], why: str) -> Verdict:
 def _sum(findings: tuple[Finding, ...], seen: dict[str, float], distrust: str) -> Verdict:
     by = {state: [f for f in findings if f.state == state] for state in (WORSE, UNKNOWN, BETTER, SAME)}
     state = next((s for s in (WORSE, UNKNOWN, BETTER) if by[s]), SAME)
-    noisy = [f for f in by[UNKNOWN] if f.ratio is not None]
-    slower = [f for f in by[WORSE] if f.low is not None]
+    noisy, slower = ([f for f in by[s] if f.measure in MEASURES and f.ratio is not None] for s in (UNKNOWN, WORSE))
+    slower = [f for f in slower if MEASURES[f.measure].judged == PAIRED]
     settled = bool(distrust) or not noisy or bool(slower)
     if state == UNKNOWN and distrust:
         return Verdict(state, findings, seen, settled, f"{state}: {distrust}")

@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
     "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
+    "bench": ("edgekit.cli.bench", "Measure a bundle where it runs, and judge it against another."),
     "flutter": ("edgekit.cli.flutter", "Write a Flutter client: a typed Dart package of the model and an app."),
 }
 #: Packages that are not in the base install: the extra that brings them.

@@ -1,16 +1,20 @@
 /**
- * One visit: measures the bundle beside this page as the address says, visit.html#{"target": "wasm"}. When data-state
- * is "done" or "failed", `globalThis.edgekitVisit` has the result; a page that frames this one gets it as a message.
+ * One visit: measures the bundle beside this page as the address says, visit.html#{"target": "wasm"}. When it is over,
+ * `globalThis.edgekitVisit` has the result, data-state is "done" or "failed", and the console says so; a page that
+ * frames this one gets the result as a message. With {"describe": true} it measures nothing and tells of the device.
  */
-import { measure } from './measure.js';
+import { describeDevice, measure } from './measure.js';
 
 let result;
+let state = 'done';
 try {
-  const { bundle = 'bundle/', ...options } = location.hash ? JSON.parse(decodeURIComponent(location.hash.slice(1))) : {};
-  result = await measure(bundle, options);
+  const { bundle = 'bundle/', describe, ...options } = location.hash ? JSON.parse(decodeURIComponent(location.hash.slice(1))) : {};
+  result = describe ? { device: await describeDevice() } : await measure(bundle, options);
 } catch (error) {
   result = { [error?.code === 'unfit' ? 'unfit' : 'error']: String(error?.message ?? error) };
+  state = 'failed';
 }
 globalThis.edgekitVisit = result;
-document.documentElement.dataset.state = result.values ? 'done' : 'failed';
+document.documentElement.dataset.state = state;
+console.info(`edgekit visit ${state}`);
 if (parent !== window) parent.postMessage({ edgekitVisit: result }, location.origin);

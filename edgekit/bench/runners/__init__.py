@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.bench.runner import Runner
-from edgekit.bench.runners import node, tflite
-from edgekit.bench.runners.spec import Conditions, Spec, parse
+from edgekit.bench.runners import chromium, node, tflite
+from edgekit.bench.runners.spec import Conditions, Spec, parse, target_of
+from edgekit.store import Bundle
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,19 @@ class Way:
 
 RUNNERS: Mapping[str, Way] = {
     "tflite": Way(tflite.make, tflite.TARGETS),
+    "chromium": Way(chromium.make, chromium.TARGETS),
     "node": Way(node.make, node.TARGETS),
 }
 
 
-def make_runner(text: str, conditions: Conditions | None = None) -> Runner:
-    """Return the runner of a spec such as `chromium:wasm:simd`; raises InputError for one that is not known."""
+def make_runner(text: str, conditions: Conditions | None = None, bundles: Sequence[Bundle] = ()) -> Runner:
+    """Return the runner of a spec such as `chromium:wasm:simd`.
+
+    Raises InputError for one that is not known, a condition that it cannot set, and a target or a build that one of
+    the bundles does not have.
+    """
     spec = parse(text, {name: way.targets for name, way in RUNNERS.items()})
-    return RUNNERS[spec.name].make(spec, conditions or Conditions())
+    way = RUNNERS[spec.name]
+    for bundle in bundles:
+        target_of(bundle, spec, way.targets)
+    return way.make(spec, conditions or Conditions())

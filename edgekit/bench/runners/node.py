@@ -42,9 +42,6 @@ class NodeRunner:
     @contextmanager
     def open(self) -> Iterator[NodeSession]:
         """Look for Node; raises NotAvailable where it is not installed."""
-        refuse(self.spec.name, self.conditions)
-        if self.conditions.threads not in (None, 1):
-            raise InputError("the engine has one thread in Node; leave out --threads or the runner node")
         program = shutil.which("node")
         if program is None:
             raise NotAvailable(node.MISSING)
@@ -99,5 +96,8 @@ class NodeSeat:
 
 
 def make(spec: Spec, conditions: Conditions) -> NodeRunner:
-    """Return the runner."""
+    """Return the runner; raises InputError for conditions that it cannot set."""
+    refuse(spec.name, conditions)
+    if conditions.threads not in (None, 1):
+        raise InputError("the engine has one thread in Node; leave out --threads or the runner node")
     return NodeRunner(spec, conditions)

@@ -33,6 +33,11 @@ class Conditions:
     isolated: bool = True  # cross-origin isolated, as hosting serves pages: threads, and a clock of 5 us
     vitals: bool = False  # measure LCP, INP and CLS on the demo page too
 
+    @property
+    def for_browsers(self) -> bool:
+        """Tell whether only a browser can be set so."""
+        return self != Conditions(self.threads)
+
     def set(self) -> dict[str, str]:
         """Return what differs from the defaults, for a device's fingerprint."""
         found = {} if self.threads is None else {"threads": str(self.threads)}

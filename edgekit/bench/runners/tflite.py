@@ -34,7 +34,6 @@ class TfliteRunner:
     @contextmanager
     def open(self) -> Iterator[TfliteSession]:
         """Look for the interpreter; raises NotAvailable where it is not installed."""
-        refuse(self.spec.name, self.conditions)
         yield TfliteSession(self.spec, self.conditions.threads or 1, litert.version())
 
 
@@ -79,5 +78,6 @@ class TfliteSeat:
 
 
 def make(spec: Spec, conditions: Conditions) -> TfliteRunner:
-    """Return the runner."""
+    """Return the runner; raises InputError for conditions that it cannot set."""
+    refuse(spec.name, conditions)
     return TfliteRunner(spec, conditions)
