@@ -42,12 +42,14 @@ ORDER = """
     bench bench.measures bench.records bench.runner
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
     bench.machine bench.visits bench.answers bench.tflite_child
-    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
-    bench.session bench.devices
+    bench.remote_protocol bench.desk bench.phone_server bench.address bench.agent bench.agent_boot bench.adb_texts
+    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium
+    bench.runners.remote bench.runners.ssh bench.runners.adb bench.runners
+    bench.session bench.devices bench.serving bench.flutter_runs
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench cli.bench_run
+    cli.bench cli.bench_run cli.bench_serve cli.bench_import
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -65,6 +67,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
+    "segno": {"cli.bench_serve"},
     "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},

@@ -197,7 +197,8 @@ class Desk:
             while not task.is_over:
                 if self._clock() - self._seen > self._limits.patience:
                     raise NotAvailable(
-                        f"the phone was not heard of for {self._limits.patience:g} s; keep its screen on and the page in front"
+                        f"the phone was not heard of for {self._limits.patience:g} s; "
+                        "keep its screen on and the page in front"
                     )
                 if task.attempt > MAX_ATTEMPTS:
                     raise NotAvailable(f"the connection broke in {MAX_ATTEMPTS} attempts; move the phone closer")
@@ -232,8 +233,9 @@ class Desk:
         task.asked, task.broken = set(), ""
         self._changed.notify_all()
         place = f"v/{task.number}-{task.attempt}/"
-        work = {"kind": task.work.kind, "target": task.work.target, "build": task.work.build, "place": place}
-        return {"state": "work", "work": task.number, "attempt": task.attempt, **work, "progress": self._progress}
+        asked = {name: getattr(task.work, name) for name in ("kind", "target", "build", "threads")}
+        numbers = {"work": task.number, "attempt": task.attempt}
+        return {"state": "work", **numbers, **asked, "place": place, "progress": self._progress}
 
     def _knows(self, key: str) -> bool:
         return hmac.compare_digest(_digest(key), self._key)

@@ -48,7 +48,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_PAGE = {"/": "phone.html", **{f"/{name}": name for name in ("phone.css", "phone.js", "line.js", "frame.js", "measure.js")}}
+_SCRIPTS = ("phone.css", "phone.js", "line.js", "frame.js", "measure.js")
+_PAGE = {"/": "phone.html", **{f"/{name}": name for name in _SCRIPTS}}
 _VISIT = re.compile(r"/v/(\d{1,9})-(\d{1,9})/([\w./-]+)")
 _PACKED = ("br", "gzip")
 
@@ -180,8 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         forms = self._shared.places.packed.get(file, {}) if isinstance(file, Path) else {}
         encoding = next((name for name in _PACKED if name in forms and name in taken), "")
         try:
-            data = forms[encoding] if encoding else file.read_bytes() if isinstance(file, Path) else file
-            self._send(HTTPStatus.OK, content_type(path), data, "'self'", {"Content-Encoding": encoding} if encoding else {})
+            whole = file.read_bytes() if isinstance(file, Path) else file
+            data, headers = (forms[encoding], {"Content-Encoding": encoding}) if encoding else (whole, {})
+            self._send(HTTPStatus.OK, content_type(path), data, "'self'", headers)
         except OSError:
             desk.broke(number, attempt)
             raise
@@ -225,7 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not re.fullmatch(r"\d{1,12}", length):
             raise Denied(HTTPStatus.LENGTH_REQUIRED, "a message says its length")
         if int(length) > limit:
-            raise Denied(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a message has at most {limit} bytes here, not {int(length)}")
+            why = f"a message has at most {limit} bytes here, not {int(length)}"
+            raise Denied(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, why)
         return self.rfile.read(int(length))
 
     def _say(self, value: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:

@@ -65,7 +65,7 @@ class Next:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an attempt: values and calls of a visit, or outputs (base64 of little-endian float32), or `failed`."""
+    """What came of an attempt: a visit's values and calls; or outputs, float32 as base64; or `failed`."""
 
     tab: int
     work: int
@@ -89,6 +89,7 @@ class Work:
     bundle_id: str
     target: str
     build: str = ""
+    threads: int = 0  # 0: as many as the runtime takes by itself
     shape: tuple[int, int] = (0, 0)
 
     @property
@@ -144,7 +145,8 @@ def answers_of(result: Result, work: Work) -> Rows:
     rows, outputs = work.shape
     if len(raw) != rows * outputs * 4:
         raise InputError(
-            f"the result: outputs must be {rows} rows of {outputs} float32 ({rows * outputs * 4} bytes), not {len(raw)} bytes"
+            f"the result: outputs must be {rows} rows of {outputs} float32 ({rows * outputs * 4} bytes), "
+            f"not {len(raw)} bytes"
         )
     return np.frombuffer(raw, "<f4").reshape(work.shape).astype(np.float32)
 

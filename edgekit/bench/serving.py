@@ -8,17 +8,17 @@ from typing import Any
 
 from edgekit.bench.address import LOOPBACK, new_token, page_address
 from edgekit.bench.desk import DONE, STOPPED, Desk, Limits
+from edgekit.bench.devices import Comparison
 from edgekit.bench.measures import MEASURES
-from edgekit.bench.phone_server import Places, PhoneServer
+from edgekit.bench.phone_server import PhoneServer, Places
 from edgekit.bench.records import Run
 from edgekit.bench.runners.remote import TARGETS, RemoteRunner
-from edgekit.bench.runners.spec import Spec, target_of
+from edgekit.bench.runners.spec import Conditions, Spec, target_of
 from edgekit.bench.samples import values_of
 from edgekit.bench.session import Plan, measure
 from edgekit.bench.verdict import BETTER, SAME, WORSE, Finding, Verdict, judge
 from edgekit.errors import EdgekitError
 from edgekit.progress import Progress, silent
-from edgekit.store import Bundle
 
 #: Seconds for the phone to hear how it ended: longer than a held question, and than a short break of the connection.
 _TOLD_SECONDS, _STOPPED_SECONDS = 30.0, 3.0
@@ -32,14 +32,14 @@ class Serving:
     """How a session is offered. port 0 takes any free one."""
 
     spec: Spec = field(default_factory=lambda: Spec("remote"))
+    conditions: Conditions = field(default_factory=Conditions)
     host: str = LOOPBACK
     port: int = 0
     limits: Limits = field(default_factory=Limits)
 
 
 def serve_session(
-    candidate: Bundle,
-    baseline: Bundle | None,
+    comparison: Comparison,
     plan: Plan,
     announce: Callable[[str], None],
     serving: Serving | None = None,
@@ -51,9 +51,9 @@ def serve_session(
     Raises NotAvailable where no device comes or it is not heard of any more, and CheckFailed where a visit fails.
     """
     serving = serving or Serving()
-    for bundle in (candidate, baseline):
-        if bundle:
-            target_of(bundle, serving.spec, TARGETS)  # said before anybody scans a code
+    candidate, baseline = comparison.candidate, comparison.baseline
+    for bundle in [candidate, baseline] if baseline else [candidate]:
+        target_of(bundle, serving.spec, TARGETS)  # said before anybody scans a code
     token = new_token()
     desk, places = Desk(token, serving.limits), Places()
 
@@ -64,8 +64,8 @@ def serve_session(
     with PhoneServer(desk, places, serving.host, serving.port) as server:
         announce(page_address(serving.host, server.port, token))
         try:
-            run = measure(RemoteRunner(serving.spec, desk, places), candidate, baseline, plan, tell)
-            verdict = judge(run, plan.policy)
+            run = measure(RemoteRunner(serving.spec, desk, places, serving.conditions), candidate, baseline, plan, tell)
+            verdict = judge(run, plan.policy, comparison.truth)
         except EdgekitError as error:
             desk.finish({"state": STOPPED, "why": str(error)}, _STOPPED_SECONDS)
             raise
@@ -78,13 +78,14 @@ def serve_session(
 
 def shown(run: Run, verdict: Verdict) -> dict[str, Any]:
     """Return what the phone shows: a title, a tone (good, bad or ""), why, and a row for each measure."""
+    why = verdict.why.removeprefix(f"{verdict.state}: ")
     if run.baseline is None:
         rows = [_median(run, name) for name in _ALONE if len(values_of(run.visits, name))]
         judged = [f for f in verdict.findings if f.state == WORSE]
         title, tone = ("Worse", "bad") if judged else ("Measured", "")
-        return {"title": title, "tone": tone, "why": verdict.why, "rows": [*map(_row, verdict.findings), *rows]}
+        return {"title": title, "tone": tone, "why": why, "rows": [*map(_row, verdict.findings), *rows]}
     title, tone = _TITLES.get(verdict.state, "Cannot tell"), _TONES.get(verdict.state, "")
-    return {"title": title, "tone": tone, "why": verdict.why, "rows": [_row(f) for f in verdict.findings]}
+    return {"title": title, "tone": tone, "why": why, "rows": [_row(f) for f in verdict.findings]}
 
 
 def _row(finding: Finding) -> dict[str, str]:

@@ -84,7 +84,7 @@ def command(
     conditions = Conditions(threads, cpu_throttle, network or "", not not_isolated, vitals)
     bundles = [candidate, baseline] if baseline else [candidate]
     chosen = [make_runner(text, conditions, bundles) for text in _specs(runners, candidate, conditions)]
-    rows = _rows(data, candidate, find_config(config_file)) if data else None
+    rows = read_rows(data, candidate, find_config(config_file)) if data else None
     plan = Plan(
         minutes=minutes,
         pairs=pairs,
@@ -115,7 +115,8 @@ def _specs(text: str | None, bundle: Bundle, conditions: Conditions) -> list[str
     return [*dict.fromkeys(part.strip() for part in text.split(",") if part.strip())]
 
 
-def _rows(data: Path, bundle: Bundle, config: Config) -> Dataset:
+def read_rows(data: Path, bundle: Bundle, config: Config) -> Dataset:
+    """Read the evaluation rows for a bundle."""
     manifest = bundle.manifest
     outputs = sum(int(np.prod(s.shape)) for s in manifest.outputs)
     return load_data(data, config, manifest.inputs, outputs)

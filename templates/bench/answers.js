@@ -4,9 +4,9 @@
  */
 let result;
 try {
-  const { target, build } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+  const { target, build, threads } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
   const { load } = await import(new URL('bundle/runtime/edgekit.js', document.baseURI));
-  const model = await load(new URL('bundle/', document.baseURI).href, { target, build, cache: false });
+  const model = await load(new URL('bundle/', document.baseURI).href, { target, build, threads, cache: false });
   await model.warmUp();
   const rows = new Float32Array(await (await fetch('rows.bin')).arrayBuffer());
   const width = model.manifest.inputs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);

@@ -5,8 +5,8 @@ const LIMIT_MS = 120_000;
  * Resolves to what the server wants to know of it, or to null where it has to be done again: the page was hidden or the
  * connection broke meanwhile, and what was measured then is the interruption.
  */
-export async function attempt(stage, { kind, place, target, build }) {
-  const options = { target, ...(build && { build }), heap: false };
+export async function attempt(stage, { kind, place, target, build, threads }) {
+  const options = { target, ...(build && { build }), ...(threads && { threads }), heap: false };
   const frame = document.createElement('iframe');
   frame.tabIndex = -1;
   frame.src = `${place}${kind === 'visit' ? 'visit' : 'answers'}.html#${encodeURIComponent(JSON.stringify(options))}`;

@@ -71,7 +71,8 @@ function visible() {
   });
 }
 
-function progress({ what, done, total }) {
+function progress({ what: whole, done, total }) {
+  const what = whole.replace(/^\S+: /, ''); // without the runner's name, which is known here
   $('what').textContent = what[0].toUpperCase() + what.slice(1);
   $('count').textContent = total ? `${done} of ${total}` : `${done}`;
   if (total) $('progress').value = Math.min(1, done / total);
@@ -86,6 +87,7 @@ function verdict({ title, tone, why, rows }) {
   $('rows').replaceChildren(...rows.map(row));
   $('running').hidden = $('hints').hidden = true;
   $('verdict').hidden = false;
+  $('heading').textContent = 'Measured on this device';
   $('verdict').focus();
   show('done', 'Measured');
   announce(`${title}. ${why}`);

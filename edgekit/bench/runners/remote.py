@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from edgekit.bench.phone_server import Places
 from edgekit.bench.records import Device, Subject, Visit
 from edgekit.bench.remote_protocol import ANSWERS, VISIT, Result, Work, answers_of, device_of, visit_of
 from edgekit.bench.runner import Rows
-from edgekit.bench.runners.spec import Spec, subject_of, target_of
+from edgekit.bench.runners.local import refuse
+from edgekit.bench.runners.spec import Conditions, Spec, subject_of, target_of
 from edgekit.compression import encodings
 from edgekit.errors import NotAvailable, UnfitBuild
 from edgekit.server import site
@@ -29,12 +31,16 @@ _MOST_NUMBERS = 1 << 18  # of rows or of answers in one piece of work
 
 @dataclass(frozen=True, eq=False)
 class RemoteRunner:
-    """A visit is a new frame at addresses that were never used, from a server that lets nothing be kept."""
+    """A visit is a new frame at addresses that were never used, from a server that lets nothing be kept.
+
+    sensors: asked after each visit for values that the browser does not tell.
+    """
 
     spec: Spec
     desk: Desk
     places: Places
-    conditions: tuple[tuple[str, str], ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+    sensors: Callable[[], Mapping[str, float]] = dict
 
     @property
     def name(self) -> str:
@@ -44,8 +50,8 @@ class RemoteRunner:
     @contextmanager
     def open(self) -> Iterator[RemoteSession]:
         """Wait for a device to open the page; raises NotAvailable where none does."""
-        device = device_of(self.desk.device(), dict(self.conditions))
-        yield RemoteSession(self, device)
+        refuse(self.spec.name, self.conditions)
+        yield RemoteSession(self, device_of(self.desk.device(), self.conditions.set()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +88,8 @@ class RemoteSeat:
     def visit(self) -> Visit:
         """Have the device open a new frame. Raises NotAvailable where nothing is heard of it."""
         work = self._work(VISIT)
-        visit: Visit = self.runner.desk.do(work, lambda result: visit_of(result, work))
-        return visit
+        visit: Visit = self.runner.desk.do(work, partial(visit_of, work=work))
+        return replace(visit, values={**visit.values, **self.runner.sensors()})
 
     def chosen_build(self) -> str:
         """Visit once for the build that the runtime chooses."""
@@ -106,11 +112,12 @@ class RemoteSeat:
             own = files[self.bundle.manifest.id]
             files[self.bundle.manifest.id] = {**own, _ROWS: part.tobytes()}
             work = replace(self._work(ANSWERS), shape=(len(part), width))
-            answers.append(self.runner.desk.do(work, lambda result, work=work: answers_of(result, work)))
+            answers.append(self.runner.desk.do(work, partial(answers_of, work=work)))
         return np.concatenate(answers) if answers else np.empty((0, width), np.float32)
 
     def _work(self, kind: str) -> Work:
         # A visit chooses its build as a page does; the answers are those of the build that was chosen.
         chosen = self.subject.build if self.subject.target == "wasm" else ""
         build = self.runner.spec.build if kind == VISIT else chosen
-        return Work(kind, self.subject.bundle_id, self.subject.target, build)
+        threads = self.runner.conditions.threads or 0
+        return Work(kind, self.subject.bundle_id, self.subject.target, build, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -145,9 +146,11 @@ class Agent:
     """The agent at the other end of an ssh, while the `with` block lasts."""
 
     def __init__(self, host: str) -> None:
-        """Prepare; raises InputError for a host that ssh could take for an option or the shell for more than a name."""
+        """Prepare; raises InputError for a host that ssh could take for an option."""
         if not _HOST.match(host):
-            raise InputError(f"{host!r} is not a host for ssh; write ssh:HOST or ssh:USER@HOST, names of ~/.ssh/config too")
+            raise InputError(
+                f"{host!r} is not a host for ssh; write ssh:HOST or ssh:USER@HOST, names of ~/.ssh/config too"
+            )
         self.host = host
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._said: deque[str] = deque(maxlen=20)
@@ -178,10 +181,8 @@ class Agent:
 
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin
-        try:
+        with contextlib.suppress(OSError):  # it is gone already
             self._process.stdin.close()
-        except OSError:
-            pass  # it is gone already
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
