@@ -93,7 +93,8 @@ def _visit(message: Mapping[str, Any], _source: BinaryIO) -> dict[str, Any]:
     """Visit a model in a process of its own."""
     command = [sys.executable, "-m", "edgekit.bench.tflite_child", str(_file(message)), str(int(message["threads"]))]
     command.append(str(time.monotonic_ns()))
-    done = subprocess.run(command, capture_output=True, timeout=_VISIT_SECONDS, check=False)
+    # In a folder of its own: Python looks for modules in the current one first.
+    done = subprocess.run(command, capture_output=True, timeout=_VISIT_SECONDS, check=False, cwd=folder())
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise RuntimeError(lines[-1][:300])
