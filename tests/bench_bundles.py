@@ -28,6 +28,6 @@ export const load = async (url, { target, build }) => {
 """
 
 
-def busy_bundle(out: Path, milliseconds: float) -> Bundle:
-    """Write a bundle whose predictions take this long in a browser."""
-    return make_bundle(out, RUNTIME % milliseconds, name="busy")
+def busy_bundle(out: Path, milliseconds: float | str, padding: str = "") -> Bundle:
+    """Write a bundle whose predictions take this long in a browser; `padding` makes its runtime larger."""
+    return make_bundle(out, RUNTIME % milliseconds + padding, name="busy")
