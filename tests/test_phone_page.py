@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -13,14 +14,14 @@ import pytest
 from bench_bundles import busy_bundle
 
 from edgekit.bench import desk as desk_module
-from edgekit.bench import session
+from edgekit.bench import phone_server, session
 from edgekit.bench.desk import Desk, Limits
 from edgekit.bench.devices import Comparison
 from edgekit.bench.policy import Policy
 from edgekit.bench.serving import Serving, serve_session
 from edgekit.bench.session import Plan
 from edgekit.errors import CheckFailed, NotAvailable
-from edgekit.runtimes.chromium import Browser, Tab
+from edgekit.runtimes.chromium import FLAGS, Browser, Tab, find
 from edgekit.store import Bundle
 
 PHONE = {
@@ -77,7 +78,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def larger(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return busy_bundle(tmp_path_factory.mktemp("larger") / "bundle", 0.1, padding=f"// {random.Random(0).randbytes(2000).hex()}")
+    return busy_bundle(
+        tmp_path_factory.mktemp("larger") / "bundle", 0.1, padding=f"// {random.Random(0).randbytes(2000).hex()}"
+    )
 
 
 @contextmanager
@@ -186,3 +189,29 @@ def test_a_phone_that_goes_away_ends_it(browser: Browser, old: Bundle) -> None:
     with phone(browser, served.address()) as tab:
         tab.page.wait_for_selector("html[data-state=running]")
     assert str(served.result()) == "the phone was not heard of for 1.5 s; keep its screen on and the page in front"
+
+
+def test_plain_http_on_a_network_is_no_secure_context_and_still_measures(
+    browser: Browser, twenty: Bundle, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a LAN address: no crypto.subtle, no shared memory, no Wake Lock, a clock of 0.1 ms; the real engine runs."""
+    monkeypatch.setattr(phone_server, "takes", lambda host, header: True)
+    rules = "--host-resolver-rules=MAP phone.test 127.0.0.1"
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    served = Served(Comparison(twenty), Serving())
+    elsewhere = browser._browser.browser_type.launch(executable_path=find(), args=[*FLAGS, *root, rules])
+    try:
+        tab = Tab(elsewhere.new_context(**PHONE).new_page(), browser.timeout)
+        tab.page.goto(served.address().replace("127.0.0.1", "phone.test"))
+        tab.page.wait_for_selector("html[data-state=running]")
+        has = "() => [isSecureContext, crossOriginIsolated, 'subtle' in crypto, 'wakeLock' in navigator]"
+        assert tab.page.evaluate(has) == [False, False, False, False]
+        assert tab.page.inner_text("#awake") == "Keep the screen on and this page in front."
+        wait(tab, "done")
+        run, _ = served.result()
+    finally:
+        elsewhere.close()
+    assert run.candidate_answers.golden_wrong == 0 < run.candidate_answers.golden_rows
+    assert not {"isolated", "shared-memory"} & {*run.device.features}
+    assert float(run.device.hints["clock_us"]) >= 100
+    assert run.visits[0].values["memory"] > 0, "the engine's own memory"

@@ -46,10 +46,15 @@ function arrivedWhole(frame) {
     const entries = frame.contentWindow.performance.getEntriesByType('resource');
     const names = new Set(entries.map(({ name }) => name));
     const isOurs = frame.contentDocument.title === 'edgekit bench';
-    return isOurs && names.size === entries.length && entries.every(({ responseStatus }) => responseStatus === undefined || responseStatus === 200);
+    return isOurs && names.size === entries.length && !entries.some(isLost);
   } catch {
     return false; // the browser's own page about a lost connection
   }
+}
+
+/** Nothing came. The status alone says little: it is 0 too for what a runtime has read to its end and cancelled then. */
+function isLost({ responseStatus, transferSize }) {
+  return responseStatus === 0 && transferSize === 0;
 }
 
 /** What the browser could not measure is left out. */
