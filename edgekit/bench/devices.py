@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from edgekit.bench.accuracy import Truth, truth_of
 from edgekit.bench.records import INTERRUPTED, Run
 from edgekit.bench.runner import Runner
 from edgekit.bench.session import Plan, measure
-from edgekit.bench.verdict import Truth, Verdict, exit_code, judge
+from edgekit.bench.verdict import Verdict, exit_code, judge
+from edgekit.config import Config
+from edgekit.data import Dataset
 from edgekit.errors import CheckFailed, InputError, NotAvailable
 from edgekit.progress import Progress, silent
 from edgekit.store import Bundle
@@ -34,11 +39,12 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is measured: a candidate, beside a baseline or alone; truth is what is known of `Plan.rows`."""
+    """What is measured: a candidate, beside a baseline or alone; data: evaluation rows, for accuracy."""
 
     candidate: Bundle
     baseline: Bundle | None = None
-    truth: Truth | None = None
+    data: Dataset | None = None
+    config: Config = field(default_factory=Config)  # what it says of the rows: task, metric, slices
 
 
 def on_devices(
@@ -48,6 +54,8 @@ def on_devices(
 
     Raises InputError where bundles or runners are asked for what they do not have; nothing is measured further then.
     """
+    if comparison.data is not None:
+        plan = replace(plan, rows=comparison.data.inputs)
     found: list[Measured] = []
     for runner in runners:
         if found and found[-1].run and found[-1].run.ended == INTERRUPTED:
@@ -55,12 +63,19 @@ def on_devices(
             continue
         try:
             run = measure(runner, comparison.candidate, comparison.baseline, plan, progress)
-            found.append(Measured(runner.name, run, judge(run, plan.policy, comparison.truth)))
+            found.append(Measured(runner.name, run, judge(run, plan.policy, _truth(comparison, run))))
         except NotAvailable as error:
             found.append(Measured(runner.name, not_run=str(error)))
         except CheckFailed as error:
             found.append(Measured(runner.name, failed=str(error)))
     return tuple(found)
+
+
+def _truth(comparison: Comparison, run: Run) -> Truth | None:
+    if comparison.data is None:
+        return None
+    before = np.array(run.baseline_answers.outputs, np.float32) if run.baseline_answers else None
+    return truth_of(comparison.data, comparison.config, before)
 
 
 def exit_code_of(measured: Sequence[Measured]) -> int:

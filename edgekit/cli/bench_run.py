@@ -17,7 +17,7 @@ from edgekit.bench.runners import RUNNERS, make_runner
 from edgekit.bench.runners.chromium import NETWORKS
 from edgekit.bench.runners.spec import Conditions
 from edgekit.bench.session import Plan
-from edgekit.bench.verdict import Policy, Truth
+from edgekit.bench.verdict import Policy
 from edgekit.cli import INTERRUPTED as INTERRUPTED_EXIT
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
@@ -84,16 +84,16 @@ def command(
     conditions = Conditions(threads, cpu_throttle, network or "", not not_isolated, vitals)
     bundles = [candidate, baseline] if baseline else [candidate]
     chosen = [make_runner(text, conditions, bundles) for text in _specs(runners, candidate, conditions)]
-    rows = read_rows(data, candidate, find_config(config_file)) if data else None
+    config = find_config(config_file)
+    rows = read_rows(data, candidate, config) if data else None
     plan = Plan(
         minutes=minutes,
         pairs=pairs,
         seed=seed,
         policy=Policy(effect=parse_drop(min_effect, "--min-effect")),
-        rows=None if rows is None else rows.inputs,
         commit=commit_of(bundle),
     )
-    comparison = Comparison(candidate, baseline, None if rows is None else Truth(rows.labels))
+    comparison = Comparison(candidate, baseline, rows, config)
     with progress_bar() as progress:
         measured = on_devices(chosen, comparison, plan, progress)
     kept = {} if no_history else _keep(history, measured)

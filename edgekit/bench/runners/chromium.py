@@ -87,9 +87,7 @@ class ChromiumSession:
 
     def serve(self, bundle: Bundle | None) -> str:
         """Serve the page of a visit, the demo page and a bundle until the session ends; return the address."""
-        files = {f"/{name}": asset(f"templates/bench/{name}") for name in _PAGE}
-        if bundle:
-            files |= site(bundle)
+        files = {f"/{name}": asset(f"templates/bench/{name}") for name in _PAGE} | (site(bundle) if bundle else {})
         rules = RULES if self.conditions.isolated else _not_isolated()
         packed = encodings(set(files.values()))
         return self._stack.enter_context(Server(files, settings=lambda: Settings(rules), packed=packed)).url
