@@ -8,15 +8,15 @@ from typing import Any
 
 from edgekit.bench.address import LOOPBACK, new_token, page_address
 from edgekit.bench.desk import DONE, STOPPED, Desk, Limits
-from edgekit.bench.devices import Comparison
+from edgekit.bench.devices import Comparison, Measured, on_devices
 from edgekit.bench.measures import MEASURES
 from edgekit.bench.phone_server import PhoneServer, Places
 from edgekit.bench.records import Run
 from edgekit.bench.runners.remote import TARGETS, RemoteRunner
 from edgekit.bench.runners.spec import Conditions, Spec, target_of
 from edgekit.bench.samples import values_of
-from edgekit.bench.session import Plan, measure
-from edgekit.bench.verdict import BETTER, SAME, WORSE, Finding, Verdict, judge
+from edgekit.bench.session import Plan
+from edgekit.bench.verdict import BETTER, SAME, WORSE, Finding, Verdict
 from edgekit.errors import EdgekitError
 from edgekit.progress import Progress, silent
 
@@ -44,11 +44,10 @@ def serve_session(
     announce: Callable[[str], None],
     serving: Serving | None = None,
     progress: Progress = silent,
-) -> tuple[Run, Verdict]:
+) -> Measured:
     """Offer a session, measure on the device that takes it, and show the verdict there. Ends by itself.
 
     announce: gets the address with its token, once, when the server answers; `progress` is told to the phone too.
-    Raises NotAvailable where no device comes or it is not heard of any more, and CheckFailed where a visit fails.
     """
     serving = serving or Serving()
     candidate, baseline = comparison.candidate, comparison.baseline
@@ -63,17 +62,18 @@ def serve_session(
 
     with PhoneServer(desk, places, serving.host, serving.port) as server:
         announce(page_address(serving.host, server.port, token))
+        runner = RemoteRunner(serving.spec, desk, places, serving.conditions)
         try:
-            run = measure(RemoteRunner(serving.spec, desk, places, serving.conditions), candidate, baseline, plan, tell)
-            verdict = judge(run, plan.policy, comparison.truth)
-        except EdgekitError as error:
-            desk.finish({"state": STOPPED, "why": str(error)}, _STOPPED_SECONDS)
+            measured = on_devices([runner], comparison, plan, tell)[0]
+        except (EdgekitError, KeyboardInterrupt) as error:
+            why = str(error) or "the session was ended on the computer"
+            desk.finish({"state": STOPPED, "why": why}, _STOPPED_SECONDS)
             raise
-        except KeyboardInterrupt:
-            desk.finish({"state": STOPPED, "why": "the session was ended on the computer"}, _STOPPED_SECONDS)
-            raise
-        desk.finish({"state": DONE, **shown(run, verdict)}, _TOLD_SECONDS)
-        return run, verdict
+        if measured.run is None or measured.verdict is None:
+            desk.finish({"state": STOPPED, "why": measured.not_run or measured.failed}, _STOPPED_SECONDS)
+        else:
+            desk.finish({"state": DONE, **shown(measured.run, measured.verdict)}, _TOLD_SECONDS)
+        return measured
 
 
 def shown(run: Run, verdict: Verdict) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from edgekit.bench.flutter_runs import Beside, Imported, compare, read_runs
-from edgekit.bench.history import History
+from edgekit.bench.history import DEFAULT, History
 from edgekit.bench.verdict import judge
-from edgekit.cli.bench_run import HISTORY
 from edgekit.cli.console import emit_json, table
 from edgekit.cli.options import PATH, json_option
 from edgekit.errors import InputError, NotAvailable
@@ -21,7 +20,7 @@ ADVISORY = "two sessions are not pairs: these ratios are advisory, and the verdi
 @click.command("import")
 @click.argument("file", type=PATH)
 @click.option("--against", type=PATH, metavar="FILE", help="Of an older version on the same device: advisory ratios.")
-@click.option("--history", type=PATH, default=HISTORY, show_default=True, metavar="FILE", help="Where runs are kept.")
+@click.option("--history", type=PATH, default=DEFAULT, show_default=True, metavar="FILE", help="Where runs are kept.")
 @click.option("--no-history", is_flag=True, help="Keep nothing.")
 @json_option
 def command(file: Path, against: Path | None, history: Path, no_history: bool, as_json: bool) -> int:

@@ -10,16 +10,16 @@ import segno
 
 from edgekit.bench.address import LOOPBACK, is_secure, lan_address
 from edgekit.bench.desk import Limits
-from edgekit.bench.devices import Comparison, Measured, check_alike
-from edgekit.bench.history import History
+from edgekit.bench.devices import Comparison, check_alike
+from edgekit.bench.history import DEFAULT
 from edgekit.bench.records import INTERRUPTED
 from edgekit.bench.runners.remote import TARGETS
 from edgekit.bench.runners.spec import Conditions, Spec
 from edgekit.bench.serving import Serving, serve_session
 from edgekit.bench.session import Plan
-from edgekit.bench.verdict import Policy, Truth
+from edgekit.bench.verdict import Policy
 from edgekit.cli import INTERRUPTED as INTERRUPTED_EXIT
-from edgekit.cli.bench_run import HISTORY, commit_of, read_rows, show
+from edgekit.cli.bench_run import commit_of, keep, read_rows, show
 from edgekit.cli.console import emit_json, progress_bar
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.config import find_config, parse_drop
@@ -45,7 +45,7 @@ PORT = 8009
 @click.option("--minutes", type=click.FloatRange(min=0), default=5.0, show_default=True, help="No visit begins later.")
 @click.option("--min-effect", default="5%", show_default=True, metavar="SHARE", help="The smallest change that counts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the visits.")
-@click.option("--history", type=PATH, default=HISTORY, show_default=True, metavar="FILE", help="Where runs are kept.")
+@click.option("--history", type=PATH, default=DEFAULT, show_default=True, metavar="FILE", help="Where runs are kept.")
 @click.option("--no-history", is_flag=True, help="Keep nothing.")
 @config_option
 @json_option
@@ -77,31 +77,24 @@ def command(
     baseline = open_bundle(against) if against else None
     if baseline:
         check_alike(candidate, baseline)
-    rows = read_rows(data, candidate, find_config(config_file)) if data else None
-    plan = Plan(
-        minutes=minutes,
-        pairs=pairs,
-        seed=seed,
-        policy=Policy(effect=parse_drop(min_effect, "--min-effect")),
-        rows=None if rows is None else rows.inputs,
-        commit=commit_of(bundle),
-    )
-    comparison = Comparison(candidate, baseline, None if rows is None else Truth(rows.labels))
+    config = find_config(config_file)
+    rows = read_rows(data, candidate, config) if data else None
+    policy = Policy(effect=parse_drop(min_effect, "--min-effect"))
+    plan = Plan(minutes=minutes, pairs=pairs, seed=seed, policy=policy, commit=commit_of(bundle))
     spec = Spec("remote", target or "", build)
-    serving = Serving(
-        spec, Conditions(threads), lan_address() if lan else host, port, Limits(expires=expires, patience=patience)
-    )
+    limits = Limits(expires=expires, patience=patience)
+    serving = Serving(spec, Conditions(threads), lan_address() if lan else host, port, limits)
+    comparison = Comparison(candidate, baseline, rows, config)
     with progress_bar() as progress:
-        run, verdict = serve_session(comparison, plan, lambda url: _announce(url, serving), serving, progress)
-    measured = Measured(run.runner, run, verdict)
-    kept = {} if no_history else {run.runner: History(history).add(run, verdict)}
+        measured = serve_session(comparison, plan, lambda url: _announce(url, serving), serving, progress)
+    kept = {} if no_history else keep(history, [measured])
     if as_json:
         emit_json({"exit_code": measured.exit_code, "history": kept, "runners": [measured]})
     else:
         show(measured)
         if kept:
             click.echo(f"kept in {history}")
-    return INTERRUPTED_EXIT if run.ended == INTERRUPTED else measured.exit_code
+    return INTERRUPTED_EXIT if measured.run and measured.run.ended == INTERRUPTED else measured.exit_code
 
 
 def _announce(url: str, serving: Serving) -> None:

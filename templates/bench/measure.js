@@ -15,7 +15,7 @@ const BATCH_MS = 0.5;
  *   `runtime`: the address of its module, else the bundle's own; `rows`: arrays to answer, returned as `outputs`;
  *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds;
  *   `heap`: false leaves the JS heap out, where visits share it;
- *   `now`: a clock in ms since the start, else the performance's
+ *   `batchMs`: how long a batch lasts at least; `now`: a clock in ms since the start, else the performance's
  * @returns {Promise<{values: object, calls: number[], device: object, outputs?: Float32Array[]}>} values by the names
  *   and in the units of edgekit/bench/measures.py, what cannot be had left out; calls in us, each the mean of a batch
  */
@@ -36,7 +36,7 @@ export async function measure(bundleUrl, options = {}) {
 
   const values = { cold: answered, load: ready - begin, first: 1000 * (answered - ready) };
   const tick = clockTick();
-  const calls = await steady(model, row, { now, tick, steadyMs: options.steadyMs ?? STEADY_MS });
+  const calls = await steady(model, row, { now, tick, steadyMs: options.steadyMs ?? STEADY_MS, batchMs: options.batchMs ?? BATCH_MS });
   Object.assign(values, wire(root, begin, ready));
   const memory = await memoryBytes(wasm, options);
   if (memory) values.memory = memory;
@@ -56,8 +56,8 @@ export async function describeDevice(tick = clockTick()) {
 }
 
 /** Warm up, then time batches; a batch is as many calls as the clock needs. */
-async function steady(model, row, { now, tick, steadyMs }) {
-  const wanted = Math.max(BATCH_MS, TICKS * tick);
+async function steady(model, row, { now, tick, steadyMs, batchMs }) {
+  const wanted = Math.max(batchMs, TICKS * tick);
   const timed = async (count) => {
     const begin = now();
     for (let i = 0; i < count; i++) await model.predictArray(row);

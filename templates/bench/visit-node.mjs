@@ -2,14 +2,15 @@
  * node visit-node.mjs BUNDLE_DIR OPTIONS: one visit in Node; the bundle's runtime lies beside this file. Prints what
  * `measure` gives. With the option `width` it answers rows instead, float32 from stdin to stdout.
  */
-import { openSync, readSync } from 'node:fs';
+import { openSync, readFileSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { measure } from './measure.js';
 
 async function fetchFile(url, { signal } = {}) {
-  return new Response(await readFile(fileURLToPath(url), { signal }));
+  signal?.throwIfAborted();
+  return new Response(readFileSync(fileURLToPath(url))); // in this thread, whose waits are known
 }
 
 /**
