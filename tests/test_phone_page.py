@@ -14,13 +14,12 @@ import pytest
 from bench_bundles import busy_bundle
 
 from edgekit.bench import desk as desk_module
-from edgekit.bench import phone_server, session
+from edgekit.bench import phone_server, serving, session
 from edgekit.bench.desk import Desk, Limits
 from edgekit.bench.devices import Comparison
 from edgekit.bench.policy import Policy
 from edgekit.bench.serving import Serving, serve_session
 from edgekit.bench.session import Plan
-from edgekit.errors import CheckFailed, NotAvailable
 from edgekit.runtimes.chromium import FLAGS, Browser, Tab, find
 from edgekit.store import Bundle
 
@@ -121,7 +120,8 @@ def test_a_larger_bundle_is_named_on_the_phone_though_the_line_is_lost(
         tab.page.wait_for_selector("#line:has-text('No connection; trying again. Nothing is lost.')")
         tab.page.context.set_offline(False)
         wait(tab, "done")
-        run, verdict = served.result()
+        measured = served.result()
+        run, verdict = measured.run, measured.verdict
         assert tab.page.inner_text("#title") == "Worse"
         assert tab.page.inner_text("#why") == verdict.why.removeprefix("worse: ")
         row = tab.page.locator(".row", has_text="bytes").inner_text().split("\n")
@@ -149,7 +149,7 @@ def test_a_bundle_alone_by_touch_after_a_reload(browser: Browser, old: Bundle, q
         wait(tab, "done")
         assert tab.page.inner_text("#title") == "Measured"
         assert "cold" in tab.page.locator(".row strong").all_inner_texts()
-    run, _ = served.result()
+    run = served.result().run
     assert len(run.visits) == 2
 
 
@@ -165,30 +165,36 @@ def test_another_phone_is_refused(browser: Browser, old: Bundle, quick: None) ->
 
 
 @pytest.mark.parametrize(
-    ("engine", "reason"),
+    ("engine", "reason", "exit_code"),
     [
-        pytest.param("throw new Error('no memory')", "the phone could not run it: no memory", id="it fails each time"),
+        pytest.param(
+            "throw new Error('no memory')", "the phone could not run it: no memory", 1, id="it fails each time"
+        ),
         pytest.param(
             "throw Object.assign(new Error('no threads here'), { code: 'unfit' })",
             "the phone could not run it: no threads here",
+            3,
             id="a build that does not fit",
         ),
     ],
 )
-def test_what_fails_is_said_on_both_sides(browser: Browser, tmp_path: Path, engine: str, reason: str) -> None:
+def test_what_fails_is_said_on_both_sides(
+    browser: Browser, tmp_path: Path, engine: str, reason: str, exit_code: int
+) -> None:
     served = Served(Comparison(busy_bundle(tmp_path / "bundle", f"(() => {{ {engine} }})()")), Serving())
     with phone(browser, served.address()) as tab:
         wait(tab, "failed")
         assert tab.page.inner_text("#reason") == reason
     found = served.result()
-    assert (type(found) in (CheckFailed, NotAvailable), str(found)) == (True, reason)
+    assert (found.not_run or found.failed, found.exit_code) == (reason, exit_code)
 
 
-def test_a_phone_that_goes_away_ends_it(browser: Browser, old: Bundle) -> None:
+def test_a_phone_that_goes_away_ends_it(browser: Browser, old: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_STOPPED_SECONDS", 0.2)
     served = Served(Comparison(old), Serving(limits=Limits(patience=1.5)))
     with phone(browser, served.address()) as tab:
         tab.page.wait_for_selector("html[data-state=running]")
-    assert str(served.result()) == "the phone was not heard of for 1.5 s; keep its screen on and the page in front"
+    assert served.result().not_run == "the phone was not heard of for 1.5 s; keep its screen on and the page in front"
 
 
 def test_plain_http_on_a_network_is_no_secure_context_and_still_measures(
@@ -208,7 +214,7 @@ def test_plain_http_on_a_network_is_no_secure_context_and_still_measures(
         assert tab.page.evaluate(has) == [False, False, False, False]
         assert tab.page.inner_text("#awake") == "Keep the screen on and this page in front."
         wait(tab, "done")
-        run, _ = served.result()
+        run = served.result().run
     finally:
         elsewhere.close()
     assert run.candidate_answers.golden_wrong == 0 < run.candidate_answers.golden_rows

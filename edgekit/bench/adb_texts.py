@@ -55,7 +55,7 @@ def choose(devices: tuple[Attached, ...], serial: str) -> Attached:
         )
     if named[0].state != "device":
         todo = _STATES.get(named[0].state, "look at its screen")
-        raise NotAvailable(f"the device {named[0].serial} is {named[0].state}; {todo}")
+        raise NotAvailable(f"the device {named[0].serial} is not ready ({named[0].state}); {todo}")
     return named[0]
 
 

@@ -83,8 +83,8 @@ class Beside:
         return self.candidate / self.baseline if self.baseline else None
 
 
-def read_runs(raw: bytes, name: str) -> Imported:
-    """Read a file of the client; `name` begins the sentence of the InputError.
+def read_runs(raw: bytes, name: str, written: str = "") -> Imported:
+    """Read a file of the client; `name` begins the sentence of the InputError, `written` is when (ISO 8601, UTC).
 
     The client's `cold` is the measure `load`: from asking for the model to a model that is ready.
     """
@@ -103,7 +103,7 @@ def read_runs(raw: bytes, name: str) -> Imported:
     for i, times in enumerate(file.runs):
         _check(times, f"{name}: runs[{i}]")
     ran = [times for times in file.runs if not times.not_run]
-    return Imported(tuple(map(_run, ran)), {t.runtime: t.not_run for t in file.runs if t.not_run})
+    return Imported(tuple(_run(times, written) for times in ran), {t.runtime: t.not_run for t in file.runs if t.not_run})
 
 
 def compare(candidate: Sequence[Run], baseline: Sequence[Run]) -> tuple[Beside, ...]:
@@ -128,7 +128,7 @@ def _value(run: Run, measure: str) -> float:
     return float(np.median([visit.values[measure] for visit in run.visits]))
 
 
-def _run(times: _Times) -> Run:
+def _run(times: _Times, written: str) -> Run:
     phone = times.device
     device = Device(
         f"flutter {times.runtime}",
@@ -144,6 +144,7 @@ def _run(times: _Times) -> Run:
         Subject(times.bundle_id, "", "", times.runtime),
         visits=(visit,),
         candidate_answers=Answers(times.golden.rows, times.golden.differing),
+        started=written,
     )
 
 

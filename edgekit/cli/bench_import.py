@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -44,7 +45,8 @@ def command(file: Path, against: Path | None, history: Path, no_history: bool, a
 
 def _read(file: Path) -> Imported:
     try:
-        return read_runs(file.read_bytes(), str(file))
+        written = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+        return read_runs(file.read_bytes(), str(file), written)
     except OSError as error:
         raise InputError(
             f"{file} cannot be read ({error.strerror}); the client writes build/integration_response_data.json"
