@@ -102,8 +102,8 @@ def read_runs(raw: bytes, name: str, written: str = "") -> Imported:
         raise InputError(f"{name}: the runtime {twice[0][:40]!r} is there twice; give one session a file")
     for i, times in enumerate(file.runs):
         _check(times, f"{name}: runs[{i}]")
-    ran = [times for times in file.runs if not times.not_run]
-    return Imported(tuple(_run(times, written) for times in ran), {t.runtime: t.not_run for t in file.runs if t.not_run})
+    runs = tuple(_run(times, written) for times in file.runs if not times.not_run)
+    return Imported(runs, {times.runtime: times.not_run for times in file.runs if times.not_run})
 
 
 def compare(candidate: Sequence[Run], baseline: Sequence[Run]) -> tuple[Beside, ...]:
