@@ -65,6 +65,7 @@ EXAMPLES: Mapping[str, str] = {
     "bench run": "edgekit bench bundle/ --on tflite --pairs 2",
     "bench serve": "edgekit bench serve new/ --against bundle/ --lan",
     "bench import": "edgekit bench import client/app/build/integration_response_data.json",
+    "bench report": "edgekit bench bundle/ --on tflite --pairs 2\nedgekit bench report",
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
