@@ -42,7 +42,10 @@ def spoiled() -> np.ndarray:
         (BASE + 0.01 * NEW_NOISE, SAME, ""),
         (BASE + 1.0 * NEW_NOISE, WORSE, ""),
         (LABELS + NEW_NOISE, UNKNOWN, ""),  # another model, as good: 600 rows do not show 1 %
+        (LABELS + 1.05 * NEW_NOISE, UNKNOWN, ""),  # worse by some per cent, but luck alone does as much
+        (LABELS + 0.8 * NEW_NOISE, SAME, ""),  # a better one, trained apart
         (np.where(FIRST[:, None], np.nan, BASE), WORSE, "accuracy: 60 of the candidate's 600 answers are not finite: worse"),
+        (np.where(FIRST[:, None], 0, BASE), WORSE, ""),
         (BASE[:50], UNKNOWN, "accuracy: 600 x 1 answers of the baseline, 50 x 1 of the candidate; give both the same rows"),
         (BASE[:0], UNKNOWN, "accuracy: the candidate did not answer the evaluation rows; let both answer them"),
     ],
@@ -85,6 +88,23 @@ def test_slices_come_from_the_data_and_the_settings() -> None:
 )  # fmt: skip
 def test_other_rows_are_refused(truth: Truth, why: str) -> None:
     assert accuracy_findings(answered(BASE), truth, Policy())[0].why == why
+
+
+def test_few_rows_are_not_judged() -> None:
+    found = accuracy_findings(answered(BASE[:9], BASE[:9]), Truth(LABELS[:9]), Policy())[0]
+    assert (found.state, found.why) == (UNKNOWN, "accuracy: 9 rows cannot be judged; 10 are the fewest")
+
+
+def test_the_bounds_hold_as_often_as_they_say() -> None:
+    """Two models that are equally good, trained apart: a bound on each side, wrong in 1 of 20 each."""
+    wrong = []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        labels = random.normal(size=(150, 1)).astype(np.float32)
+        one, other = (labels + random.normal(size=labels.shape).astype(np.float32) for _ in range(2))
+        found = accuracy_findings(answered(other, one), Truth(labels), Policy(max_drop=0.0))[0]
+        wrong.append((found.state == WORSE, found.state == SAME))
+    assert (np.mean(wrong, axis=0) <= 0.085).all(), np.mean(wrong, axis=0)
 
 
 def test_a_classification() -> None:

@@ -11,7 +11,7 @@ from bench_runs import DEVICE, NEW, OLD, pairs, run, self_test, visits
 
 from edgekit.bench.policy import Policy
 from edgekit.bench.ratios import blocks, highest, holm, lowest, share, signs
-from edgekit.bench.records import BASELINE, Answers, Pair, Run, Visit
+from edgekit.bench.records import BASELINE, CANDIDATE, Answers, Pair, Run, Visit
 from edgekit.bench.verdict import BETTER, SAME, UNKNOWN, WORSE, Finding, exit_code, judge
 from edgekit.errors import InputError
 
@@ -63,6 +63,7 @@ def test_each_finding_says_what_happened(made: Run, measure: str, why: str) -> N
         (replace(run(), self_test=self_test(9)), "cannot tell: the self-test has only 9 pairs, so it is not known what this device sees; 10 pairs are the fewest"),
         (replace(run(), self_test=self_test(p50=1.3)), "cannot tell: the self-test finds the baseline different from itself (p50 1.29 times its own), so this device cannot be trusted now"),
         (replace(run(), pairs=tuple(replace(p, first=BASELINE) for p in run().pairs)), "cannot tell: the baseline came first in 64 of 64 pairs, so whatever slows the second visit down looks like a change; draw the order of each pair at random"),
+        (replace(run(), pairs=tuple(replace(p, first=CANDIDATE if i % 13 else BASELINE) for i, p in enumerate(run().pairs))), "cannot tell: the baseline came first in 5 of 64 pairs, so whatever slows the second visit down looks like a change; draw the order of each pair at random"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_is_said(made: Run, why: str) -> None:
@@ -76,6 +77,10 @@ def test_a_device_that_cannot_be_trusted_still_counts_bytes() -> None:
     assert verdict.why == "worse: bytes: 30,000 after 20,000 (+50.0%, +1.0% allowed): worse"
 
 
+def test_a_device_that_cannot_be_trusted_is_not_measured_further() -> None:
+    assert judge(replace(run(), self_test=self_test(p50=1.3))).settled
+
+
 def test_more_pairs_are_asked_for_only_where_they_help() -> None:
     noisy = judge(run(16, noise=0.2))
     assert (noisy.state, noisy.settled) == (UNKNOWN, False)
@@ -86,6 +91,8 @@ def test_more_pairs_are_asked_for_only_where_they_help() -> None:
         verdict.why == "cannot tell: load was measured for the baseline and not for the candidate; measure both alike"
     )
     assert not judge(run(16, noise=0.2, bytes=1.5)).settled  # the times are still open
+    slower = judge(run(16, noise=0.2, p50=4.0))  # no other measure can make this good
+    assert ({f.state for f in slower.findings} >= {WORSE, UNKNOWN}, slower.state, slower.settled) == (True, WORSE, True)
 
 
 def without(pair: Pair, name: str) -> Pair:
@@ -142,6 +149,7 @@ def test_a_bundle_alone_is_held_to_budgets(values: Mapping[str, float], state: s
 
 def test_the_self_test_says_what_the_device_can_see() -> None:
     quiet, noisy = (judge(run(noise=noise)).detectable["p50"] for noise in (0.01, 0.1))
+    assert judge(run(), Policy(confidence=0.9999999999)).detectable == {}  # 32 pairs have no such bound
     assert (0.005 < quiet < 0.03, 0.08 < noisy < 0.3) == (True, True)
 
 

@@ -25,6 +25,7 @@ from edgekit.slices import Judged, Slice, compare_slices, slices_of
 
 Values = npt.NDArray[np.float32]
 MAX_SLICES = 5
+MIN_ROWS = 10
 #: Groups of the jackknife, and Student's one-sided 95 % quantiles of 49 and of 9 degrees of freedom.
 _GROUPS, _STUDENT_50, _STUDENT_10 = 50, 1.677, 1.833
 
@@ -67,7 +68,8 @@ def accuracy_findings(run: Run, truth: Truth | None, policy: Policy) -> tuple[Fi
     if broken:
         why = f"accuracy: {broken} of the candidate's {len(after)} answers are not finite: worse"
         return (_unjudged(WORSE, len(after), why),)
-    overall = _overall(compare(truth.metric, truth.labels, before, after), _lowest(truth, before, after), policy, after)
+    drop = compare(truth.metric, truth.labels, before, after)
+    overall = _overall(drop, _reach(truth, before, after), policy, len(after))
     data = Dataset(np.zeros((len(after), 0), np.float32), truth.labels, (), "", Path())
     found = compare_slices(Judged(data, before, after), truth.slices, truth.task, policy.max_slice_drop)
     return (overall, *_slices(found, policy))
@@ -84,6 +86,8 @@ def _trouble(sides: list[tuple[tuple[float, ...], ...]], truth: Truth) -> str:
     if (len(before), len(before[0])) != (len(after), len(after[0])):
         shapes = f"{len(before)} x {len(before[0])} answers of the baseline, {len(after)} x {len(after[0])}"
         return f"{shapes} of the candidate; give both the same rows"
+    if len(after) < MIN_ROWS:
+        return f"{len(after)} rows cannot be judged; {MIN_ROWS} are the fewest"
     if not np.isfinite(np.array(before)).all():
         return "the baseline's answers are not all finite; take another baseline"
     lengths = {"labels": len(after) if truth.labels is None else len(truth.labels)}
@@ -92,23 +96,22 @@ def _trouble(sides: list[tuple[tuple[float, ...], ...]], truth: Truth) -> str:
     return f"{wrong[0]}: {wrong[1]} rows for {len(after)} answers; give the rows that were asked" if wrong else ""
 
 
-def _lowest(truth: Truth, before: Values, after: Values) -> float:
-    """Return the one-sided 95 % lower bound of the drop: a jackknife that leaves out one of up to 50 groups of rows.
+def _reach(truth: Truth, before: Values, after: Values) -> float:
+    """Return how far the one-sided 95 % bounds of the drop lie from it: a jackknife over up to 50 groups of rows.
 
     The variance is (g - 1) / g * sum((drop without a group - their mean)**2), the reach Student's quantile of g - 1.
+    The upper bound of metrics.compare is made for two roundings of one model: between models that were trained apart it
+    does not shrink with the rows.
     """
-    whole, rows = compare(truth.metric, truth.labels, before, after).drop, len(after)
-    count = min(_GROUPS, rows)
-    if count < 10:
-        return -math.inf
-    group = np.random.default_rng(0).permutation(rows) % count
+    count = min(_GROUPS, len(after))
+    group = np.random.default_rng(0).permutation(len(after)) % count
     left = []
     for i in range(count):
         kept = group != i
         labels = None if truth.labels is None else truth.labels[kept]
         left.append(compare(truth.metric, labels, before[kept], after[kept]).drop)
     error = math.sqrt((count - 1) / count * float(((np.array(left) - np.mean(left)) ** 2).sum()))
-    return whole - (_STUDENT_50 if count == _GROUPS else _STUDENT_10) * error
+    return (_STUDENT_50 if count == _GROUPS else _STUDENT_10) * error
 
 
 def _grows(drop: Drop) -> bool:
@@ -116,14 +119,14 @@ def _grows(drop: Drop) -> bool:
     return drop.drop * (drop.quantized_value - drop.float_value) >= 0
 
 
-def _overall(drop: Drop, low: float, policy: Policy, answers: Values) -> Finding:
-    margin, rows = policy.max_drop, len(answers)
-    state = WORSE if low > margin else SAME if drop.upper <= margin else UNKNOWN
+def _overall(drop: Drop, reach: float, policy: Policy, rows: int) -> Finding:
+    margin, low, high = policy.max_drop, drop.drop - reach, drop.drop + reach
+    state = WORSE if low > margin else SAME if high <= margin else UNKNOWN
     values = f"{drop.metric} {drop.float_value:.4g} to {drop.quantized_value:.4g}"
-    held = f"a drop of {drop.drop:+.2%}, between {low:+.2%} and {drop.upper:+.2%}; {margin:.2%} allowed"
+    held = f"a drop of {drop.drop:+.2%}, between {low:+.2%} and {high:+.2%}; {margin:.2%} allowed"
     why = f"accuracy: {values}, {held}: {state}" + (f" with {rows} rows" if state == UNKNOWN else "")
     sign = 1 if _grows(drop) else -1
-    ends = sorted((1 + sign * low, 1 + sign * drop.upper))
+    ends = sorted((1 + sign * low, 1 + sign * high))
     ratio = 1 + sign * drop.drop
     return Finding(
         "accuracy", drop.metric, state, ratio, ends[0], ends[1], drop.float_value, drop.quantized_value, rows, why

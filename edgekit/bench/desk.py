@@ -217,6 +217,8 @@ class Desk:
         with self._changed:
             self._end = plain(end)
             self._changed.notify_all()
+            if self._about is None:
+                return False
             return self._changed.wait_for(lambda: self._was_told, seconds)
 
     def _accept(self, task: _Task, result: Result) -> None:

@@ -92,8 +92,8 @@ def change_points(values: Sequence[float], smallest: float = 0.05) -> tuple[Chan
     """Find where a series of positive values changes its level: optimal partitioning of the logarithms.
 
     Jackson et al. (2005), "An algorithm for optimal partitioning of data on an interval"; PELT is its pruned form. A
-    part costs sum(|log - median|) / b, as for Laplace noise of scale b (from the differences of neighbours), and each change
-    PENALTY * log(n) more; the cheapest of all partitions is taken. Changes of less than `smallest` are not shown.
+    part costs sum(|log - median|) / b, as for Laplace noise of scale b (from the differences of neighbours), and each
+    change PENALTY * log(n) more; the cheapest of all partitions is taken. Changes below `smallest` are not shown.
     """
     logs = np.log(np.maximum(np.array(values, np.float64), 1e-12))
     edges = _partition(logs)

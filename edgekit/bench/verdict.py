@@ -94,6 +94,8 @@ def detectable(run: Run, policy: Policy) -> dict[str, float]:
             continue
         alpha = 1 - policy.confidence
         width = highest(sample.logs, alpha, alpha) - lowest(sample.logs, alpha, alpha)
+        if not math.isfinite(width):  # too few pairs for this confidence
+            continue
         found[sample.measure.name] = math.expm1(width * math.sqrt(count / max(len(run.pairs), count)))
     return found
 

@@ -33,13 +33,17 @@ PORT = 8009
 @click.argument("bundle", type=PATH)
 @click.option("--against", type=PATH, metavar="BUNDLE", help="The baseline; without it nothing is compared.")
 @click.option("--lan", is_flag=True, help="Listen on this machine's address on its network, for phones there.")
-@click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on.")
+@click.option("--host", default=LOOPBACK, show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option("--target", type=click.Choice(TARGETS), help="Else wasm, where the bundle has it.")
 @click.option("--build", default="", metavar="NAME", help="Of the engine, such as simd; else what the phone chooses.")
 @click.option("--threads", type=click.IntRange(1, 64), metavar="NUMBER", help="Of the engine.")
-@click.option("--expires", type=click.FloatRange(min=1), default=600, show_default=True, help="Seconds to open it.")
-@click.option("--patience", type=click.FloatRange(min=1), default=180, show_default=True, help="Seconds without news.")
+@click.option(
+    "--expires", type=click.FloatRange(min=0), default=600, show_default=True, metavar="SECONDS", help="To open it."
+)
+@click.option(
+    "--patience", type=click.FloatRange(min=0), default=180, show_default=True, metavar="SECONDS", help="Without news."
+)
 @click.option("--data", type=PATH, metavar="DATA", help="Evaluation rows, for accuracy: .npz, .csv or .parquet.")
 @click.option("--pairs", type=click.IntRange(1, 4096), default=512, show_default=True, help="At most.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=5.0, show_default=True, help="No visit begins later.")
