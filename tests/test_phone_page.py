@@ -116,6 +116,7 @@ def test_a_larger_bundle_is_named_on_the_phone_though_the_line_is_lost(
     with phone(browser, served.address(), throttle=4, color_scheme="dark") as tab:
         tab.page.wait_for_selector("#count:has-text('of 2')")
         assert tab.page.url == served.url.partition("#")[0], "the token is not left in the address bar"
+        assert tab.page.inner_text("#awake") == "The screen stays on by itself; keep this page in front."
         tab.page.context.set_offline(True)
         tab.page.wait_for_selector("#line:has-text('No connection; trying again. Nothing is lost.')")
         tab.page.context.set_offline(False)

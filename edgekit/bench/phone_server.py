@@ -19,7 +19,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast, final
-from urllib.parse import urlsplit
 
 from edgekit.assets import asset
 from edgekit.bench.desk import Denied, Desk
@@ -150,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             if len(hosts) != 1 or not takes(self._shared.host, hosts[0]):
                 raise Denied(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address only")
             origin = self.headers.get("Origin")
-            if origin is not None and urlsplit(origin).netloc != hosts[0]:
+            if origin is not None and origin != f"http://{hosts[0]}":
                 raise Denied(HTTPStatus.FORBIDDEN, "another page may not ask here")
             answer()
         except Denied as denied:
