@@ -127,6 +127,8 @@ def test_a_larger_bundle_is_named_on_the_phone_though_the_line_is_lost(
         assert tab.page.inner_text("#why") == verdict.why.removeprefix("worse: ")
         row = tab.page.locator(".row", has_text="bytes").inner_text().split("\n")
         assert (row[0], row[-1]) == ("bytes", "worse")
+        answers = tab.page.locator(".row", has_text="answers").inner_text().split("\n")
+        assert answers[1:] == ["answers: all 40 golden rows are as the bundle promises", "same"]
         assert tab.page.evaluate("() => document.documentElement.scrollWidth") == 390, "no sideways scrolling"
         assert tab.page.evaluate("() => document.activeElement.id") == "verdict", "told to who does not see it"
     assert (len(run.pairs), len(run.self_test), run.baseline) != (0, 0, None)

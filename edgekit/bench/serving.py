@@ -90,9 +90,9 @@ def shown(run: Run, verdict: Verdict) -> dict[str, Any]:
 
 def _row(finding: Finding) -> dict[str, str]:
     change = "" if finding.ratio is None else f"{finding.ratio - 1:+.1%}"
-    values = [_amount(v, finding.unit) for v in (finding.baseline, finding.candidate) if v is not None]
+    both = [_amount(v, finding.unit) for v in (finding.baseline, finding.candidate) if v is not None]
     tone = _TONES.get(finding.state, "") if finding.state != SAME else ""
-    detail = " → ".join(values) or finding.why
+    detail = " → ".join(both) if len(both) == 2 else finding.why.removesuffix(f": {finding.state}")
     return {"name": finding.measure, "change": change, "detail": detail, "state": finding.state, "tone": tone}
 
 

@@ -37,7 +37,7 @@ USUAL = ("tflite", "chromium")
     "--on",
     "runners",
     metavar="RUNNERS",
-    help="NAME[:TARGET[:BUILD]], with commas between, such as tflite,chromium:wasm:simd; else tflite and chromium.",
+    help="NAME[:TARGET[:BUILD]], ssh:HOST or adb, with commas between: chromium:wasm:simd; else tflite,chromium.",
 )
 @click.option("--threads", type=click.IntRange(1, 64), metavar="NUMBER", help="Of the engine or the interpreter.")
 @click.option(
