@@ -47,7 +47,7 @@ class Phone:
             reply = connection.getresponse()
             data = reply.read()
             is_json = reply.headers.get_content_type() == "application/json"
-            return reply.status, dict(reply.getheaders()), json.loads(data) if is_json else data
+            return reply.status, dict(reply.getheaders()), json.loads(data or b"null") if is_json else data
         finally:
             connection.close()
 
@@ -103,6 +103,7 @@ def counter(tmp_path: Path) -> Iterator[Counter]:
     desk = Desk(TOKEN)
     (tmp_path / "manifest.json").write_text("{}")
     places = Places({ID: {"visit.html": b"<!doctype html>", "bundle/manifest.json": tmp_path / "manifest.json"}})
+    places.tags[tmp_path / "manifest.json"] = '"tag"'
     places.packed[tmp_path / "manifest.json"] = {"gzip": b'"gzip form"'}
     with PhoneServer(desk, places, "127.0.0.1") as server:
         yield Counter(desk, Phone(server.port))
@@ -237,6 +238,21 @@ def test_an_attempt_that_asked_twice_for_a_file_is_not_counted(counter: Counter)
         counter.phone.ask(f"/{work['place']}visit.html")
     assert counter.phone.send(work) == (200, {"counted": False, "why": "the connection broke off while it ran"})
     assert counter.phone.send(counter.phone.next()) == (200, {"counted": True})
+    loop.result()
+
+
+def test_a_script_may_be_asked_about_again(counter: Counter, tmp_path: Path) -> None:
+    """A runtime fetches and checks it, then the browser runs it from the same address and asks whether it changed."""
+    counter.phone.join()
+    loop = counter.do()
+    work = counter.phone.next()
+    address = f"/{work['place']}bundle/manifest.json"
+    status, headers, _ = counter.phone.ask(address)
+    assert (status, headers["Cache-Control"], headers["ETag"]) == (200, "no-cache", '"tag"')
+    status, _, body = counter.phone.ask(address, **{"If-None-Match": '"tag"'})
+    assert (status, body) == (304, None)
+    assert counter.phone.ask(address)[0] == 200, "a browser without a cache"
+    assert counter.phone.send(work) == (200, {"counted": True})
     loop.result()
 
 

@@ -20,6 +20,7 @@ POLL = 8.0
 #: Attempts at one piece of work before the connection is given up.
 MAX_ATTEMPTS = 8
 _CLEAN_CHECKS = 0.25
+_BROKEN = "the connection broke off while it ran"
 DONE, STOPPED = "done", "stopped"
 
 
@@ -148,22 +149,27 @@ class Desk:
             self._changed.notify_all()
             return {"counted": True}
 
-    def file(self, number: int, attempt: int, path: str) -> Work:
-        """Return the work that a file is asked for; Denied unless that is the attempt under way."""
+    def under_way(self, number: int, attempt: int) -> Work:
+        """Return the work of an attempt; Denied unless it is the one under way."""
         with self._changed:
             task = self._task
             if task is None or task.is_over or (number, attempt) != (task.number, task.attempt):
                 raise Denied(HTTPStatus.NOT_FOUND, "that attempt is over")
-            if path in task.asked:
-                task.broken = "the connection broke off while it ran"
-            task.asked.add(path)
             return task.work
+
+    def asked(self, number: int, attempt: int, path: str) -> None:
+        """Note that a file is asked for. Twice in one attempt is a connection that broke, and a try that follows."""
+        with self._changed:
+            if self._task and (number, attempt) == (self._task.number, self._task.attempt):
+                if path in self._task.asked:
+                    self._task.broken = _BROKEN
+                self._task.asked.add(path)
 
     def broke(self, number: int, attempt: int) -> None:
         """Note that an answer could not be sent whole: what that attempt measured is not counted."""
         with self._changed:
             if self._task and (number, attempt) == (self._task.number, self._task.attempt):
-                self._task.broken = "the connection broke off while it ran"
+                self._task.broken = _BROKEN
 
     @property
     def limit(self) -> int:

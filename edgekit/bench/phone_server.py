@@ -24,7 +24,7 @@ from edgekit.assets import asset
 from edgekit.bench.desk import Denied, Desk
 from edgekit.bench.remote_protocol import MAX_BYTES, Join, Next, Result, parse
 from edgekit.errors import InputError
-from edgekit.hosting import content_type
+from edgekit.hosting import REVALIDATE, content_type
 from edgekit.server import Http, listen, takes
 
 COOKIE = "edgekit_bench"
@@ -58,10 +58,15 @@ Forms = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Places:
-    """What the server sends to the device, by bundle id, then by the path below a visit's place."""
+    """What the server sends to the device, by bundle id, then by the path below a visit's place.
+
+    tags: of scripts, which a runtime fetches, checks and then lets the browser run from the same address. They may be
+    asked about again, as hosting has it.
+    """
 
     files: dict[str, Mapping[str, Path | bytes]] = field(default_factory=dict)
     packed: dict[Path, Forms] = field(default_factory=dict)
+    tags: dict[Path, str] = field(default_factory=dict)
 
 
 class _Rate:
@@ -171,18 +176,24 @@ class _Handler(BaseHTTPRequestHandler):
         return self._visit(int(match[1]), int(match[2]), match[3])
 
     def _visit(self, number: int, attempt: int, path: str) -> None:
-        desk = self._shared.desk
-        files = self._shared.places.files[desk.file(number, attempt, path).bundle_id]
+        desk, places = self._shared.desk, self._shared.places
+        files = places.files[desk.under_way(number, attempt).bundle_id]
         if path not in files:
             raise Denied(HTTPStatus.NOT_FOUND, "there is no such file here")
         file = files[path]
+        tag = places.tags.get(file, "") if isinstance(file, Path) else ""
+        kept = {"Cache-Control": REVALIDATE, "ETag": tag} if tag else {}
+        if not tag:
+            desk.asked(number, attempt, path)
+        elif self.headers.get("If-None-Match", "").removeprefix("W/") == tag:
+            return self._send(HTTPStatus.NOT_MODIFIED, content_type(path), None, "'self'", kept)
         taken = {part.partition(";")[0].strip() for part in self.headers.get("Accept-Encoding", "").split(",")}
-        forms = self._shared.places.packed.get(file, {}) if isinstance(file, Path) else {}
+        forms = places.packed.get(file, {}) if isinstance(file, Path) else {}
         encoding = next((name for name in _PACKED if name in forms and name in taken), "")
         try:
             whole = file.read_bytes() if isinstance(file, Path) else file
             data, headers = (forms[encoding], {"Content-Encoding": encoding}) if encoding else (whole, {})
-            self._send(HTTPStatus.OK, content_type(path), data, "'self'", headers)
+            return self._send(HTTPStatus.OK, content_type(path), data, "'self'", {**headers, **kept})
         except OSError:
             desk.broke(number, attempt)
             raise
@@ -240,15 +251,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, "application/json", body, "'none'", headers)
 
     def _send(
-        self, status: int, kind: str, body: bytes, ancestors: str, headers: Mapping[str, str] | None = None
+        self, status: int, kind: str, body: bytes | None, ancestors: str, headers: Mapping[str, str] | None = None
     ) -> None:
         self.send_response(status)
         policy = {"Content-Type": kind, "Content-Security-Policy": _POLICY.format(ancestors)}
         for name, value in {**_HEADERS, **policy, **(headers or {})}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if body is not None:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body or b"")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what the parser refuses in the same form; an unknown method arrives here as 501."""

@@ -63,13 +63,14 @@ class RemoteSession:
 
     def seat(self, bundle: Bundle) -> RemoteSeat:
         """Serve a bundle and visit it once, which tells the build that the runtime chooses."""
-        target, _ = target_of(bundle, self.runner.spec, TARGETS)
+        target, entry = target_of(bundle, self.runner.spec, TARGETS)
         page = asset("templates/bench")
         files: dict[str, Path | bytes] = {name: page / name for name in _PAGE}
         files |= {path[1:]: file for path, file in site(bundle).items() if path.startswith("/bundle/")}
         places = self.runner.places
         places.files[bundle.manifest.id] = files
         places.packed.update(encodings({file for file in files.values() if isinstance(file, Path)}))
+        places.tags.update({bundle.root / f.path: f'"{f.sha256}"' for f in entry.files if f.role == "script"})
         seat = RemoteSeat(self.runner, bundle, subject_of(bundle, target, self.runner.spec.build))
         try:
             return replace(seat, subject=replace(seat.subject, build=seat.chosen_build()))
