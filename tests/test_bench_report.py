@@ -51,6 +51,7 @@ RUNS = runs()
 WORSE = entry(1, replace(with_values(run(p50=1.2), lcp=2600.0), candidate_answers=Answers(40, 2, "row 1")))
 UNTOLD = entry(2, replace(run(), self_test=self_test(p50=1.3)))
 REFUSED = entry(3, run(3))
+EMPTY = entry(4, run(0))
 
 
 def rng(seed: int) -> np.random.Generator:
@@ -166,9 +167,9 @@ def test_no_name_is_read_as_markdown() -> None:
 
 
 def test_junit_counts() -> None:
-    tree = ElementTree.fromstring(junit([WORSE, UNTOLD, REFUSED]))
+    tree = ElementTree.fromstring(junit([WORSE, UNTOLD, REFUSED, EMPTY]))
     counts = [tuple(suite.attrib[k] for k in ("tests", "failures", "errors", "skipped")) for suite in tree]
-    assert counts == [("8", "3", "0", "0"), ("6", "0", "0", "4"), ("1", "0", "0", "1")]
+    assert counts == [("8", "3", "0", "0"), ("6", "0", "0", "4"), ("6", "0", "0", "4"), ("1", "0", "0", "1")]
     assert [case.attrib["message"] for case in tree.iter("failure")] == [
         "p50 is 1.20 times the baseline's (at least 1.18): worse",
         "answers changed: 2 of 40 golden rows are not what the bundle promises (row 1): worse",
@@ -180,7 +181,8 @@ def test_junit_counts() -> None:
 
 def test_markdown_rows() -> None:
     text = markdown([WORSE])
-    assert "| p50 | worse | 99.462 us | 119.45 us | 1.20 |" in text
+    assert "| p50 | worse | 99.46 us | 119.4 us | 1.20 |" in text
+    assert "| bytes | same | 20,000 B | 20,000 B | 1.00 |" in text
     assert "| answers | worse |  | 2 |  |" in text
 
 

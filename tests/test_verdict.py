@@ -77,6 +77,20 @@ def test_a_device_that_cannot_be_trusted_still_counts_bytes() -> None:
     assert verdict.why == "worse: bytes: 30,000 after 20,000 (+50.0%, +1.0% allowed): worse"
 
 
+@pytest.mark.parametrize(
+    ("made", "state", "why"),
+    [
+        (run(1, bytes=1.5), WORSE, "worse: bytes: 30,000 after 20,000 (+50.0%, +1.0% allowed): worse"),
+        (replace(run(3), candidate_answers=Answers(4, 1)), WORSE, "worse: answers changed: 1 of 4 golden rows are not what the bundle promises: worse"),
+        (run(0), UNKNOWN, "cannot tell: 0 pairs cannot be judged; 10 are the fewest"),
+        (replace(run(), pairs=(Pair(Visit({}), Visit({})),) * 7 + (Pair(Visit({}), Visit({}), CANDIDATE),) * 7), UNKNOWN, "cannot tell: nothing was measured of both sides"),
+    ],
+)  # fmt: skip
+def test_few_pairs_still_count_bytes_and_answers(made: Run, state: str, why: str) -> None:
+    verdict = judge(made)
+    assert (verdict.state, verdict.why, verdict.settled) == (state, why, False)
+
+
 def test_a_device_that_cannot_be_trusted_is_not_measured_further() -> None:
     assert judge(replace(run(), self_test=self_test(p50=1.3))).settled
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from edgekit.bench.history import Entry
-from edgekit.bench.page import described
+from edgekit.bench.page import described, short
 from edgekit.bench.policy import UNKNOWN, WORSE, Finding
 
 #: What XML 1.0 cannot hold.
@@ -64,7 +64,7 @@ def _whole(entry: Entry) -> Finding:
 
 def _row(f: Finding) -> str:
     unit = f" {f.unit}" if f.unit and f.unit != "rows" else ""
-    sides = ["" if v is None else f"{v:.5g}{unit}" for v in (f.baseline, f.candidate)]
+    sides = ["" if v is None else f"{short(v)}{unit}" for v in (f.baseline, f.candidate)]
     ratio = "" if f.ratio is None else f"{f.ratio:.2f}"
     return "| " + " | ".join(map(_text, (f.measure, f.state, *sides, ratio))) + " |"
 

@@ -13,7 +13,7 @@ from edgekit.bench.policy import BETTER, SAME, UNKNOWN, WORSE, Finding
 from edgekit.bench.samples import values_of
 from edgekit.bench.trend import Series, latest, series, visits_of
 from edgekit.report_parts import UNKNOWN as NO_VALUE
-from edgekit.report_parts import cell, fill, number, table, template
+from edgekit.report_parts import cell, fill, table, template
 
 #: The class of templates/report/report.css for each state.
 CLASSES = {WORSE: "fail", UNKNOWN: "not-run", SAME: "pass", BETTER: "pass"}
@@ -66,6 +66,11 @@ def _said(text: str) -> str:
     return f'<td class="said">{escape(text)}</td>'
 
 
+def short(value: float) -> str:
+    """Return a number as people read it: 42,954,752 or 10.84."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def state_cell(state: str) -> str:
     """Return a cell with a state in its colour."""
     return f'<td class="{CLASSES[state]}">{escape(state)}</td>'
@@ -73,7 +78,7 @@ def state_cell(state: str) -> str:
 
 def _numbers(f: Finding, entry: Entry) -> list[str]:
     unit = f" {f.unit}" if f.unit and f.unit != "rows" else ""
-    sides = [NO_VALUE if v is None else f"{v:,.5g}{unit}" for v in (f.baseline, f.candidate)]
+    sides = [NO_VALUE if v is None else f"{short(v)}{unit}" for v in (f.baseline, f.candidate)]
     ratio = NO_VALUE if f.ratio is None else f"{f.ratio:.3f}"
     ends = [NO_VALUE if v is None else f"{v:.3f}" for v in (f.low, f.high)]
     bounds = NO_VALUE if f.low is None and f.high is None else f"{ends[0]} to {ends[1]}"
@@ -127,7 +132,7 @@ def _budgets(entries: Sequence[Entry]) -> str:
 
 
 def _limits(f: Finding) -> list[str]:
-    texts = (NO_VALUE if v is None else f"{number(v)} {f.unit}".rstrip() for v in (f.baseline, f.candidate))
+    texts = (NO_VALUE if v is None else f"{short(v)} {f.unit}".rstrip() for v in (f.baseline, f.candidate))
     return [f'<td class="number">{escape(text)}</td>' for text in texts]
 
 
@@ -135,9 +140,11 @@ def _trends(found: Sequence[Series]) -> list[str]:
     parts: list[str] = []
     for place in dict.fromkeys((s.name, s.place, s.device) for s in found):
         mine = [s for s in found if (s.name, s.place, s.device) == place]
-        figures = [_figure(f"trend-{len(parts)}-{i}", s) for i, s in enumerate(mine)]
+        figures = [_figure(f"trend-{len(parts)}-{i}", s) for i, s in enumerate(mine) if len(s.points) > 1]
         title = f"{place[0]}: {place[1]}, device {place[2]}"
-        parts.append(f'<h3>{escape(title)}</h3>\n<div class="plots">\n{"".join(figures)}\n</div>')
+        parts.append(
+            f'<h3>{escape(title)}</h3>\n<div class="plots">\n{"".join(figures) or "<p>one run so far</p>"}\n</div>'
+        )
     return parts
 
 

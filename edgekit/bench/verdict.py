@@ -40,18 +40,19 @@ def judge(run: Run, policy: Policy | None = None, truth: Truth | None = None) ->
     alone = _alone(run, policy)
     if run.baseline is None:
         return _sum(alone, {}, "" if alone else "there is no baseline and no budget: measured, nothing to judge")
+    few = ""
     if len(run.pairs) < policy.min_pairs:
-        return _refused(alone, f"{_count(len(run.pairs))} cannot be judged; {policy.min_pairs} are the fewest")
-    trouble = order_trouble(run.pairs)
-    if trouble:
-        return _refused(alone, trouble)
-    distrust = _self_test(run.self_test, policy)
+        few = f"{_count(len(run.pairs))} cannot be judged; {policy.min_pairs} are the fewest"
+    distrust = few or order_trouble(run.pairs) or _self_test(run.self_test, policy)
     paired = _paired(run.pairs, policy)
-    exact = tuple(_exact(s, policy) for s in all_samples(run.pairs, EXACT))
-    answered = accuracy_findings(run, truth, policy)
     if distrust:  # what needs no clock still counts
         paired = tuple(_untrusted(f, distrust) for f in paired)
-    return _sum((*paired, *exact, *answered, *alone), detectable(run, policy), distrust)
+    exact = tuple(_exact(s, policy) for s in all_samples(run.pairs, EXACT))
+    if not (paired or exact):
+        state = WORSE if any(f.state == WORSE for f in alone) else UNKNOWN
+        return Verdict(state, alone, {}, False, f"{state}: {few or 'nothing was measured of both sides'}")
+    verdict = _sum((*paired, *exact, *accuracy_findings(run, truth, policy), *alone), detectable(run, policy), distrust)
+    return replace(verdict, settled=False) if few else verdict
 
 
 def exit_code(verdict: Verdict) -> int:
@@ -219,11 +220,6 @@ def _untrusted(finding: Finding, why: str) -> Finding:
     return Finding(finding.measure, finding.unit, UNKNOWN, *values, f"{finding.measure}: {why}: cannot tell")
 
 
-def _refused(findings: tuple[Finding, ...], why: str) -> Verdict:
-    state = WORSE if any(f.state == WORSE for f in findings) else UNKNOWN
-    return Verdict(state, findings, {}, state == WORSE, f"{state}: {why}")
-
-
 def _sum(findings: tuple[Finding, ...], seen: dict[str, float], distrust: str) -> Verdict:
     by = {state: [f for f in findings if f.state == state] for state in (WORSE, UNKNOWN, BETTER, SAME)}
     state = next((s for s in (WORSE, UNKNOWN, BETTER) if by[s]), SAME)
@@ -233,7 +229,7 @@ def _sum(findings: tuple[Finding, ...], seen: dict[str, float], distrust: str) -
     if state == UNKNOWN and distrust:
         return Verdict(state, findings, seen, settled, f"{state}: {distrust}")
     if state == SAME:
-        said = distrust or f"no change that counts in {len(by[SAME])} measures"
+        said = f"no change that counts in {len(by[SAME])} measures" if findings else distrust
     else:
         said = "; ".join(f.why for f in by[state][:3]) + (f"; and {len(by[state]) - 3} more" if by[state][3:] else "")
     return Verdict(state, findings, seen, settled, f"{state}: {said}")
@@ -248,7 +244,7 @@ def _shown(bound: float | None) -> str:
 
 
 def _count(pairs: int) -> str:
-    return "no pairs" if not pairs else "1 pair" if pairs == 1 else f"{pairs} pairs"
+    return "1 pair" if pairs == 1 else f"{pairs} pairs"
 
 
 def _percent(value: float) -> str:
