@@ -99,7 +99,8 @@ class Server:
 
         packed: the compressed forms of files, by Content-Encoding, for browsers that ask for them.
         """
-        self._server = _listen(_Site(files, host, settings, packed or {}), port)
+        self._server = listen(_Handler, host, port)
+        self._server.site = _Site(files, host, settings, packed or {})
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -121,6 +122,25 @@ class Server:
         self._thread.join()
 
 
+def takes(host: str, header: str) -> bool:
+    """Tell whether a server that listens on `host` may answer a Host header.
+
+    Another name that resolves to this machine is a page elsewhere reading through us (DNS rebinding).
+    A server on every address is reached by numbers that it cannot know; names stay refused.
+    """
+    try:
+        name = urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return False
+    if name in ("localhost", host.lower()):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+        return address.is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 class _Site:
     """What the handlers of one server share."""
 
@@ -130,24 +150,6 @@ class _Site:
         self.settings = settings
         self.packed = packed
         self._tags: dict[tuple[int, int, int, int], str] = {}
-
-    def takes(self, header: str) -> bool:
-        """Tell whether a Host header may be answered.
-
-        Another name that resolves to this machine is a page elsewhere reading through us (DNS rebinding).
-        A server on every address is reached by numbers that it cannot know; names stay refused.
-        """
-        try:
-            name = urlsplit(f"//{header}").hostname or ""
-        except ValueError:
-            return False
-        if name in ("localhost", self.host.lower()):
-            return True
-        try:
-            address = ipaddress.ip_address(name)
-            return address.is_loopback or ipaddress.ip_address(self.host).is_unspecified
-        except ValueError:
-            return False
 
     def tag(self, file: BinaryIO, state: os.stat_result) -> str:
         """Return the ETag of an open file, hashed once for as long as the file does not change."""
@@ -161,10 +163,12 @@ class _Site:
         return self._tags[key]
 
 
-class _Http(ThreadingHTTPServer):
+class Http(ThreadingHTTPServer):
+    """Listens; what its handlers share is `site`."""
+
     daemon_threads = True
     request_queue_size = 128
-    site: _Site
+    site: Any
 
     def server_bind(self) -> None:
         """Bind without the look-up of this machine's name, which can hang where there is no network."""
@@ -178,14 +182,14 @@ class _Http(ThreadingHTTPServer):
         """Drop a connection that broke: browsers do this whenever a page is closed."""
 
 
-class _Http6(_Http):
+class _Http6(Http):
     address_family = socket.AF_INET6
 
 
-def _listen(shared: _Site, port: int) -> _Http:
-    host = shared.host
+def listen(handler: type[BaseHTTPRequestHandler], host: str, port: int) -> Http:
+    """Listen on a port, 0 for any free one. Raises InputError where that cannot be."""
     try:
-        server = (_Http6 if ":" in host else _Http)((host, port), _Handler)
+        return (_Http6 if ":" in host else Http)((host, port), handler)
     except OverflowError:
         raise InputError(
             f"{port} is not a port; choose one from 1024 to 65535 with --port, or 0 for a free one"
@@ -194,8 +198,6 @@ def _listen(shared: _Site, port: int) -> _Http:
         raise InputError(f"the host {host!r} is not known on this machine; use --host {HOST}") from None
     except OSError as error:
         raise InputError(_cannot_listen(host, port, error)) from None
-    server.site = shared
-    return server
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
@@ -225,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bool) -> None:
         hosts = self.headers.get_all("Host") or []
-        if len(hosts) != 1 or not self._site.takes(hosts[0]):
+        if len(hosts) != 1 or not takes(self._site.host, hosts[0]):
             return self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address only")
         path = self.path.partition("?")[0]
         for glob, location, status in self._site.settings().redirects:
@@ -305,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _site(self) -> _Site:
-        return cast(_Http, self.server).site
+        return cast(_Site, cast(Http, self.server).site)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the page tells what went wrong."""

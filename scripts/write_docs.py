@@ -65,11 +65,17 @@ EXAMPLES: Mapping[str, str] = {
     "prune": "edgekit prune --site local --keep 5 --dry-run",
     "sweep": "edgekit sweep bundle/tflite/model.tflite --data calibration.npz --to tflite --out cells/",
     "bench run": "edgekit bench bundle/ --on tflite --pairs 2",
+    "bench serve": "edgekit bench serve new/ --against bundle/ --lan",
+    "bench import": "edgekit bench import client/app/build/integration_response_data.json",
     "bench report": "edgekit bench bundle/ --on tflite --pairs 2\nedgekit bench report",
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
-NOT_RUN: Mapping[str, str] = {"canary": "it needs a site with a canary; tests/test_publish.py has one"}
+NOT_RUN: Mapping[str, str] = {
+    "canary": "it needs a site with a canary; tests/test_publish.py has one",
+    "bench serve": "it waits for a phone; tests/test_phone_page.py has one",
+    "bench import": "it needs a file of a phone; tests/test_bench_import.py makes one",
+}
 
 #: What a key of edgekit.toml means, where its line in edgekit/config.py has no comment.
 MEANINGS: Mapping[str, str] = {

@@ -42,13 +42,15 @@ ORDER = """
     bench bench.measures bench.records bench.runner
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
     bench.machine bench.visits bench.answers bench.tflite_child
-    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
-    bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep
+    bench.remote_protocol bench.desk bench.phone_server bench.address bench.agent bench.agent_boot bench.adb_texts
+    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium
+    bench.runners.remote bench.runners.ssh bench.runners.adb bench.runners
+    bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep bench.serving bench.flutter_runs
     bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench cli.bench_run cli.sweep cli.bench_report
+    cli.bench cli.bench_run cli.sweep cli.bench_report cli.bench_serve cli.bench_import
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -68,6 +70,7 @@ HEAVY = {
     "joblib": {"engines"},
     "ray": {"engines"},
     "rich": {"cli.console"},
+    "segno": {"cli.bench_serve"},
     "mlflow": {"bench.mlflow_log"},
     "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},

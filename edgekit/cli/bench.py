@@ -11,6 +11,8 @@ from edgekit.cli import Commands
 #: part: (module, help)
 PARTS: Mapping[str, tuple[str, str]] = {
     "run": ("edgekit.cli.bench_run", "Measure a bundle on devices, and judge it against another."),
+    "serve": ("edgekit.cli.bench_serve", "Measure on a phone: a QR code, a page, and the verdict there too."),
+    "import": ("edgekit.cli.bench_import", "Take the Flutter client's benchmark into the history."),
     "report": ("edgekit.cli.bench_report", "Write what the history says: a page, JUnit XML, Markdown, MLflow."),
 }
 

@@ -37,7 +37,7 @@ USUAL = ("tflite", "chromium")
     "--on",
     "runners",
     metavar="RUNNERS",
-    help="NAME[:TARGET[:BUILD]], with commas between, such as tflite,chromium:wasm:simd; else tflite and chromium.",
+    help="NAME[:TARGET[:BUILD]], ssh:HOST or adb, with commas between: chromium:wasm:simd; else tflite,chromium.",
 )
 @click.option("--threads", type=click.IntRange(1, 64), metavar="NUMBER", help="Of the engine or the interpreter.")
 @click.option(
@@ -93,7 +93,7 @@ def command(
     bundles = [candidate, baseline] if baseline else [candidate]
     chosen = [make_runner(text, conditions, bundles) for text in _specs(runners, candidate, conditions)]
     config = find_config(config_file)
-    rows = _rows(data, candidate, config) if data else None
+    rows = read_rows(data, candidate, config) if data else None
     plan = Plan(
         minutes=minutes,
         pairs=pairs,
@@ -104,7 +104,7 @@ def command(
     comparison = Comparison(candidate, baseline, rows, config)
     with progress_bar() as progress:
         measured = on_devices(chosen, comparison, plan, progress)
-    kept = {} if no_history else _keep(history, measured)
+    kept = {} if no_history else keep(history, measured)
     if as_json:
         emit_json({"exit_code": exit_code_of(measured), "history": kept, "runners": [plain(m) for m in measured]})
     else:
@@ -123,7 +123,8 @@ def _specs(text: str | None, bundle: Bundle, conditions: Conditions) -> list[str
     return [*dict.fromkeys(part.strip() for part in text.split(",") if part.strip())]
 
 
-def _rows(data: Path, bundle: Bundle, config: Config) -> Dataset:
+def read_rows(data: Path, bundle: Bundle, config: Config) -> Dataset:
+    """Read the evaluation rows for a bundle."""
     manifest = bundle.manifest
     outputs = sum(int(np.prod(s.shape)) for s in manifest.outputs)
     return load_data(data, config, manifest.inputs, outputs)
@@ -139,7 +140,7 @@ def commit_of(folder: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _keep(file: Path, measured: Sequence[Measured]) -> dict[str, int]:
+def keep(file: Path, measured: Sequence[Measured]) -> dict[str, int]:
     """Write the runs into the history; return their numbers there by runner."""
     history = History(file)
     return {m.runner: history.add(m.run, m.verdict) for m in measured if m.run and m.verdict}

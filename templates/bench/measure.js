@@ -14,6 +14,7 @@ const BATCH_MS = 0.5;
  * @param {object} [options] `target`, `build`, `threads`, `fetch`: those of the runtime's `load`;
  *   `runtime`: the address of its module, else the bundle's own; `rows`: arrays to answer, returned as `outputs`;
  *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds;
+ *   `heap`: false leaves the JS heap out, where visits share it;
  *   `batchMs`: how long a batch lasts at least; `now`: a clock in ms since the start, else the performance's
  * @returns {Promise<{values: object, calls: number[], device: object, outputs?: Float32Array[]}>} values by the names
  *   and in the units of edgekit/bench/measures.py, what cannot be had left out; calls in us, each the mean of a batch
@@ -37,7 +38,7 @@ export async function measure(bundleUrl, options = {}) {
   const tick = clockTick();
   const calls = await steady(model, row, { now, tick, steadyMs: options.steadyMs ?? STEADY_MS, batchMs: options.batchMs ?? BATCH_MS });
   Object.assign(values, wire(root, begin, ready));
-  const memory = await memoryBytes(wasm, options.memory);
+  const memory = await memoryBytes(wasm, options);
   if (memory) values.memory = memory;
   const outputs = options.rows && (await answer(model, options.rows));
   return { id: model.manifest.id, target: model.target, build: model.build, values, calls, device: await describeDevice(tick), outputs };
@@ -92,9 +93,9 @@ function wire(root, begin, ready) {
 }
 
 /** All memory of the page where the browser tells, else the JS heap; and the memory of WebAssembly. */
-async function memoryBytes(wasm, ask) {
+async function memoryBytes(wasm, { memory: ask, heap = true }) {
   const told = ask && globalThis.crossOriginIsolated ? await performance.measureUserAgentSpecificMemory?.().catch(() => null) : null;
-  let bytes = told?.bytes || performance.memory?.usedJSHeapSize || 0;
+  let bytes = told?.bytes || (heap && performance.memory?.usedJSHeapSize) || 0;
   // Chromium 156 counts the memory of WebAssembly only where it is shared.
   for (const { buffer } of wasm) if (!told?.bytes || buffer instanceof ArrayBuffer) bytes += buffer.byteLength;
   return bytes;

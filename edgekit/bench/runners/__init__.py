@@ -6,23 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.bench.runner import Runner
-from edgekit.bench.runners import chromium, node, tflite
+from edgekit.bench.runners import adb, chromium, node, ssh, tflite
 from edgekit.bench.runners.spec import Conditions, Spec, parse, target_of
 from edgekit.store import Bundle
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a runner is made, and the targets that it can run, the preferred one first."""
+    """How a runner is made, and the targets that it can run, the preferred one first.
+
+    is_remote: the spec names a device by its address: `ssh:pi@board`.
+    """
 
     make: Callable[[Spec, Conditions], Runner]
     targets: tuple[str, ...]
+    is_remote: bool = False
 
 
 RUNNERS: Mapping[str, Way] = {
     "tflite": Way(tflite.make, tflite.TARGETS),
     "chromium": Way(chromium.make, chromium.TARGETS),
     "node": Way(node.make, node.TARGETS),
+    "ssh": Way(ssh.make, ssh.TARGETS, is_remote=True),
+    "adb": Way(adb.make, adb.TARGETS, is_remote=True),
 }
 
 
@@ -32,7 +38,8 @@ def make_runner(text: str, conditions: Conditions | None = None, bundles: Sequen
     Raises InputError for one that is not known, a condition that it cannot set, and a target or a build that one of
     the bundles does not have.
     """
-    spec = parse(text, {name: way.targets for name, way in RUNNERS.items()})
+    ways = {name: way.targets for name, way in RUNNERS.items()}
+    spec = parse(text, ways, [name for name, way in RUNNERS.items() if way.is_remote])
     way = RUNNERS[spec.name]
     for bundle in bundles:
         target_of(bundle, spec, way.targets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from edgekit.bench.records import Subject
@@ -13,14 +13,15 @@ from edgekit.store import Bundle
 
 @dataclass(frozen=True)
 class Spec:
-    """NAME[:TARGET[:BUILD]]; "" is what the runtime prefers."""
+    """NAME[:TARGET[:BUILD]], or NAME:ADDRESS of another device; "" is what the runtime prefers."""
 
     name: str
     target: str = ""
     build: str = ""
+    address: str = ""
 
     def __str__(self) -> str:
-        return ":".join(part for part in (self.name, self.target, self.build) if part)
+        return ":".join(part for part in (self.name, self.address, self.target, self.build) if part)
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,14 @@ class Conditions:
         return found if self.isolated else {**found, "isolated": "no"}
 
 
-def parse(text: str, runners: Mapping[str, tuple[str, ...]]) -> Spec:
-    """Read a runner's spec; `runners` are the known ones with their targets. Raises InputError."""
+def parse(text: str, runners: Mapping[str, tuple[str, ...]], addressed: Collection[str] = ()) -> Spec:
+    """Read a runner's spec; `runners` are the known ones with their targets. Raises InputError.
+
+    addressed: the runners that reach another device; what follows their name is its address.
+    """
     name, _, rest = text.strip().partition(":")
+    if name in addressed:
+        return Spec(name, address=rest)
     target, _, build = rest.partition(":")
     if name not in runners:
         raise InputError(f"there is no runner {name!r}; choose from {', '.join(runners)}")
