@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 import edgekit
 from edgekit import cli
-from edgekit.cli import COMMANDS, main
+from edgekit.cli import COMMANDS, Commands, main
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import json_option, one_line
 from edgekit.errors import CheckFailed, EdgekitError, InputError, NotAvailable
@@ -69,12 +69,21 @@ def test_help_loads_nothing_heavy() -> None:
         assert text.split()[0] in run.stdout
 
 
-def test_the_table_and_the_commands_agree() -> None:
-    for name, (module, text) in COMMANDS.items():
+def commands_of(rows: Mapping[str, tuple[str, str]]) -> Iterator[tuple[click.Command, str, str]]:
+    """Yield each command with the name and the help that its table gives it; of a group also its parts."""
+    for name, (module, text) in rows.items():
         command = importlib.import_module(module).command
+        yield command, name, text
+        if isinstance(command, Commands):
+            yield from commands_of(command.rows)
+
+
+def test_the_tables_and_the_commands_agree() -> None:
+    for command, name, text in commands_of(COMMANDS):
         assert command.name == name
         assert (command.help or "").splitlines()[0] == text
-        assert "--json" in {flag for option in command.params for flag in option.opts}, name
+        flags = {flag for option in command.params for flag in option.opts}
+        assert "--json" in flags or isinstance(command, Commands), name
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
