@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.config import FILE_NAME, NAME, BudgetConfig, Config, DataConfig, RecipeConfig, TfjsConfig, WasmConfig
-from edgekit.data import Dataset, features_of
+from edgekit.data import Dataset
 from edgekit.errors import InputError
+from edgekit.features import features_of
 from edgekit.manifest import Feature, Signature
 from edgekit.placement import MAX_NAMED, elements, names_of, numbers, results_of
 
@@ -31,6 +32,7 @@ task = "regression"           # regression | classification
 #   kind        number | integer | category
 #   categories  for kind = "category": the labels of the codes 0, 1, 2, ..., instead of a range
 #   input       which input of the model; the first where absent
+#   steps       of a window of time: the input is [steps, features], one table for each feature, the newest step last
 #   monotone    increasing | decreasing: the direction in which the answer must go with it; checked, not forced
 """
 _END = """\
@@ -93,6 +95,7 @@ _OUTPUTS = """
 #   name    what people and programs call it
 #   unit    shown beside the number
 #   column  the label's column in the data; the name where absent
+#   transform  log | log10 | log1p: what was done to the label before training; clients undo it and give `unit`
 """
 
 

@@ -58,7 +58,7 @@ BAD = [
     pytest.param(
         FEATURE + "units = 'kg'",
         ": features[0]: unknown key 'units'; known keys are categories, column, input, kind, "
-        "monotone, name, range, unit",
+        "monotone, name, range, steps, unit",
         id="a typo in a list of tables",
     ),
     pytest.param(

@@ -14,13 +14,13 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    expressions graph config manifest models golden
+    expressions transforms graph config manifest models golden
     affine metrics arena plan engine_memory shards
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime
+    placement data features tfjs_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
