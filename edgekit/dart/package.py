@@ -78,7 +78,11 @@ def _spec(schema: Schema, embeds: bool) -> str:
     text += f"/// What the classes of this package were made for.\nconst modelSpec = {_spec_call(schema, embeds)}\n"
     text += f"\nconst _features = {_list('FeatureSpec', [_feature(f) for f in schema.fields])}\n"
     results: list[tuple[Node, ...]] = [
-        (Pair("name:", literal(r.name)), Pair("unit:", literal(r.unit)))
+        (
+            Pair("name:", literal(r.name)),
+            Pair("unit:", literal(r.unit)),
+            *([f"transform: ResultTransform.{r.transform}"] if r.transform else []),
+        )
         for r in (manifest.results if schema.results else ())
     ]
     text += f"\nconst _results = {_list('ResultSpec', results)}\n"
@@ -135,6 +139,8 @@ def _feature(field: Field) -> tuple[Node, ...]:
     ]
     if field.is_enum:
         parts.append(f"categories: _labels{field.place}")
+    if feature.steps:
+        parts += [f"steps: {feature.steps}", Pair("input:", literal(feature.input))]
     return tuple(parts)
 
 
@@ -143,7 +149,9 @@ def _input(schema: Schema) -> str:
     enums = "".join(_enum(field) for field in fields if field.is_enum)
     constructor = Call(f"const {name}({{", tuple(f"required this.{f.member}" for f in fields), "});")
     usual = Call(f"const {name}.typical({{", tuple(Pair(f"this.{f.member} =", _default(f)) for f in fields), "});")
-    text = enums + doc(f"What {schema.manifest.name} predicts from, in the units of its features.")
+    client = "import 'package:edgekit_client/edgekit_client.dart';\n\n"
+    text = client if any(f.steps > 1 for f in fields) else ""
+    text += enums + doc(f"What {schema.manifest.name} predicts from, in the units of its features.")
     text += f"final class {name} {{\n{render(constructor, 2)}\n\n"
     text += "  /// The means of the training rows: a start for forms, not for people.\n"
     text += f"{render(usual, 2)}\n"
@@ -185,7 +193,8 @@ def _default(field: Field) -> str:
     value = typical(field)
     if field.is_enum:
         return f"{field.type}.{field.labels[int(value) - field.first_code]}"
-    return str(int(value)) if field.type == "int" else number(value)
+    single = number(value) if field.feature.kind == "number" else str(int(value))
+    return f"const FlatSeries({field.steps}, {single})" if field.steps > 1 else single
 
 
 def _about(field: Field) -> list[str]:
@@ -194,8 +203,9 @@ def _about(field: Field) -> list[str]:
     if field.is_enum:
         return [f"{feature.name}: one of {len(field.labels)} labels."]
     low, high = (f"{end:.7g}" for end in feature.range)
-    whole = ", whole numbers" if field.type == "int" else ""
-    return [f"{feature.name}{unit}, from {low} to {high}{whole}."]
+    whole = ", whole numbers" if feature.kind != "number" else ""
+    steps = f", {field.steps} steps, the newest last" if field.steps > 1 else ""
+    return [f"{feature.name}{unit}, from {low} to {high}{whole}{steps}."]
 
 
 def _flat_input(schema: Schema) -> str:
@@ -256,7 +266,8 @@ def _model(schema: Schema, embeds: bool) -> str:
         text += _typed_predict(schema)
     else:
         text += f"  /// Predict.\n  Future<{schema.output}> predict({schema.input} input) async {{\n"
-        text += f"    return {schema.output}.of(await edge.predictFlat(input.values));\n  }}\n\n"
+        text += "    final answer = await edge.predictFlat(input.values);\n"
+        text += f"    return {schema.output}.of(edge.inUnits(answer));\n  }}\n\n"
     return text + "  /// Free what the runtime holds.\n  Future<void> close() => edge.close();\n}\n"
 
 

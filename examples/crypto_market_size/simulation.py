@@ -8,7 +8,8 @@ Regimes: a hidden Markov chain of calm, boom and crash, each with its own drift 
 Shocks: Student's t of 3 degrees of freedom, as daily returns have (Cont, Quantitative Finance 1, 2001), part of
     each shared by all segments.
 Price: the market wanders around the value of its users and is drawn back to it (Ornstein-Uhlenbeck); turnover grows
-    with the size of a day's move (the mixture of distributions of Tauchen and Pitts, Econometrica 51, 1983)."""
+    with the size of a day's move (the mixture of distributions of Tauchen and Pitts, Econometrica 51, 1983).
+"""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def adoption(count: int, days: int, random: np.random.Generator) -> np.ndarray:
 
 
 def chain(count: int, days: int, random: np.random.Generator) -> np.ndarray:
-    """Return the hidden regime of each segment and day, [segments, days]; half of the switches are the whole market's."""
+    """Return the hidden regime of each segment and day, [segments, days]; half of the market's switches are shared."""
     edges = SWITCH.cumsum(axis=1)
     made = np.zeros((count, days), int)
     market = np.zeros(1, int)

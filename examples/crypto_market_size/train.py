@@ -3,7 +3,8 @@
 60 simulated segments over five years (simulation.py has the formulas and their sources), a row a week and segment.
 The target spans four powers of ten, so the model is trained on its logarithm; edgekit.toml says so, and clients get
 bn USD. Rows are split by time: the last quarter of it is held out, and no row before it looks into it. Writes
-model.keras, calibration.csv and evaluation.csv with a date. `--quick` takes 12 segments and few epochs."""
+model.keras, calibration.csv and evaluation.csv with a date. `--quick` takes 12 segments and few epochs.
+"""
 
 from __future__ import annotations
 
@@ -109,9 +110,7 @@ def report(x: np.ndarray, y: np.ndarray, early: np.ndarray, late: np.ndarray, an
     now, mean = rmse(x[late, :1]), rmse(np.broadcast_to(y[early].mean(), y[late].shape))
     usual = float(10 ** np.median(np.abs(answers - y[late])))
     print(f"baselines: persistence {now:.4f}, mean {mean:.4f}, linear {rmse(lines):.4f} RMSE in log10")
-    print(
-        f"trained: RMSE {rmse(answers):.4f} in log10 on {int(late.sum())} later rows; half are within a factor of {usual:.2f}"
-    )
+    print(f"trained: RMSE {rmse(answers):.4f} in log10 on {late.sum()} later rows; half within a factor of {usual:.2f}")
 
 
 if __name__ == "__main__":

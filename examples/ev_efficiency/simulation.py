@@ -6,7 +6,8 @@ Motor: losses k_c T^2 + k_i w + k_w w^3 + C: copper, iron, windage, constant (La
     Technology Explained, 2nd ed., 2012, ch. 7). Inverter: a constant, a part of the power, and one of its square.
 Battery: open-circuit voltage over a resistance that grows with age and, by an Arrhenius law, in the cold; the
     current I solves P = U I - R I^2 (Plett, Battery Management Systems I, 2015, ch. 2).
-Numbers are those of a middle-class car with a 100 kW motor; they are plausible, not measured on one."""
+Numbers are those of a middle-class car with a 100 kW motor; they are plausible, not measured on one.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ CABIN = 38.0  # W/K
 
 
 def trips(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return float32 numbers [trips, 8] in the order of edgekit.toml, cycle codes [trips, 1], efficiencies [trips, 1] in %."""
+    """Return float32 numbers [trips, 8] in edgekit.toml's order, cycle codes and efficiencies in % [trips, 1]."""
     random = np.random.default_rng(seed)
     cycle = random.integers(0, len(CYCLES), count)
     temperature = random.uniform(-15, 40, count)
@@ -77,7 +78,7 @@ def ramp(speed: float, goal: float, rate: float) -> np.ndarray:
 
 
 def simulate(speed: np.ndarray, trip: np.ndarray) -> np.ndarray:
-    """Return efficiencies [trips], from 0 to 1: what reached its end (wheel, or battery while braking) of what was put in.
+    """Return efficiencies [trips]: of what was put in, the part that reached its end (wheel; battery while braking).
 
     speed: [trips, seconds]; trip: temperature, payload, grade, wind, charge, age, [6, trips].
     """

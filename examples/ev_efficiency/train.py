@@ -4,7 +4,8 @@ starts.
 6,000 simulated trips (20 minutes at 1 Hz each; simulation.py has the formulas and their sources). Two inputs: eight
 numbers, and the code of the driving cycle. Writes model.keras, calibration.npz (the training rows) and
 evaluation.npz (a quarter of the trips, held out by chance: trips do not follow each other). `--quick` takes 800
-trips and few epochs."""
+trips and few epochs.
+"""
 
 from __future__ import annotations
 

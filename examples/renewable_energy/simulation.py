@@ -2,14 +2,15 @@
 
 Solar position: declination 23.45 sin(360 (284 + day) / 365) (Cooper, Solar Energy 12, 1969), hour angle 15 degrees
     an hour.
-Clear sky: 1098 cos z exp(-0.057 / cos z) W/m2 (Haurwitz, Journal of Meteorology 2, 1945, as in Reno, Hansen and
+Clear sky: 1098 cos z exp(-0.059 / cos z) W/m2 (Haurwitz, Journal of Meteorology 2, 1945, as in Reno, Hansen and
     Stein, Sandia report SAND2012-2389). Clouds: 1 - 0.75 n^3.4 of it (Kasten and Czeplak, Solar Energy 24, 1980).
 Panels: linear in irradiance, -0.4 % for each degree of the cell above 25, the cell (45 - 20) / 800 degrees above
     the air for each W/m2 (the NOCT model: Ross, 1976).
 Wind: a Weibull distribution of shape 2 (Justus et al., Journal of Applied Meteorology 17, 1978) over a Gaussian
     AR(1) process.
 Turbines: nothing below cut-in, (v^3 - in^3) / (rated^3 - in^3), rated power, nothing above cut-out; averaged over
-    the turbines of a park, whose winds differ (Norgaard and Holttinen, Nordic Wind Power Conference, 2004)."""
+    the turbines of a park, whose winds differ (Norgaard and Holttinen, Nordic Wind Power Conference, 2004).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ MEMORY = {"wind": 0.985, "cloud": 0.94, "temperature": 0.985}  # of AR(1), from 
 
 
 def hours(count: int, seed: int) -> dict[str, np.ndarray]:
-    """Return hourly values by name, float64 [count]: wind [m/s], cloud [0, 1], temperature [C], clear [W/m2], power [MW]."""
+    """Return hourly values by name, [count]: wind [m/s], cloud [0, 1], temperature [C], clear [W/m2], power [MW]."""
     random = np.random.default_rng(seed)
     hour = np.arange(count)
     day, time = hour / 24 % 365, hour % 24 + 0.5
@@ -53,7 +54,7 @@ def autocorrelated(count: int, memory: float, random: np.random.Generator) -> np
 
 
 def normal_to_uniform(z: np.ndarray) -> np.ndarray:
-    """Return the standard normal distribution function by the logistic approximation of Bowling et al. (2009), within 1.4e-4."""
+    """Return the normal distribution function by the logistic approximation of Bowling et al. (2009), to 1.4e-4."""
     return 1 / (1 + np.exp(-(0.07056 * z**3 + 1.5976 * z)))
 
 
@@ -63,7 +64,7 @@ def clear_sky(day: np.ndarray, time: np.ndarray) -> np.ndarray:
     hour_angle, latitude = np.radians(15 * (time - 12)), np.radians(LATITUDE)
     height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(hour_angle)
     up = np.maximum(height, 1e-3)
-    return np.where(height > 0, 1098 * up * np.exp(-0.057 / up), 0.0)
+    return np.where(height > 0, 1098 * up * np.exp(-0.059 / up), 0.0)
 
 
 def wind_power(wind: np.ndarray) -> np.ndarray:

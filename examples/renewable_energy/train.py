@@ -3,7 +3,8 @@
 Three simulated years (simulation.py has the formulas and their sources). One row is a window [24 hours, 5
 channels], which 1-D convolutions read; rows are in the order of time, the last quarter of it is held out, and no
 window of one part holds an hour of the other's. Writes model.keras, calibration.npz and evaluation.npz, with the
-time of each row's newest hour. `--quick` takes 100 days and few epochs."""
+time of each row's newest hour. `--quick` takes 100 days and few epochs.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def main(out: Path, quick: bool) -> None:
 
 
 def windows(site: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return float32 windows [rows, 24, 5], the power [rows, 1] six hours after each, and the number of its newest hour."""
+    """Return windows [rows, 24, 5], the power [rows, 1] six hours after each, and the number of its newest hour."""
     later = np.roll(site["clear"], -AHEAD)  # where the sun will be is known
     channels = [site["wind"], site["cloud"], site["temperature"], later, site["power"]]
     table = np.stack(channels, axis=1).astype(np.float32)
