@@ -201,3 +201,26 @@ BAD = [
         b"#" * 1_000_001, " is larger than 1000000 bytes; an edgekit.toml is a few kilobytes", id="a file too large"
     ),
 ]
+
+BAD += [
+    pytest.param(
+        FEATURE + "steps = 0",
+        ": [[features]] number 1: steps is 0; use a number from 1 to 100000",
+        id="a window of nothing",
+    ),
+    pytest.param(
+        FEATURE + "steps = 3\nkind = 'category'\ncategories = ['x', 'y']",
+        ": [[features]] number 1: categories cannot be said of a window of steps; leave it out",
+        id="a category at every step",
+    ),
+    pytest.param(
+        FEATURE + "steps = 3\nmonotone = 'increasing'",
+        ": [[features]] number 1: monotone cannot be said of a window of steps; leave it out",
+        id="a direction of a window",
+    ),
+    pytest.param(
+        "[[outputs]]\nname = 'y'\ntransform = 'sqrt'",
+        ": [[outputs]] number 1: transform is 'sqrt'; choose one of log, log10, log1p",
+        id="a transform that nobody undoes",
+    ),
+]

@@ -38,10 +38,10 @@ ORDER = """
     publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
     publishing.firebase_json publishing.planning publishing.remote_config
-    publish releases
+    publish releases gallery
     bench bench.measures bench.records bench.runner
     cli.options cli.console cli
-    cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
+    cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve cli.gallery
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     cli.bench
     __main__
@@ -61,7 +61,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
-    "brotli": {"report", "quantize_model"},
+    "brotli": {"report", "quantize_model", "gallery"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

@@ -6,7 +6,8 @@ const [WIDTH, HEIGHT] = [240, 56];
 
 /** A field of as many numbers as the feature has steps, the newest last. */
 export function seriesField(feature, id, onChange) {
-  const { steps, unit, range: [low, high] } = feature;
+  const { steps, unit, kind, range: [low, high] } = feature;
+  const inside = (value) => Math.min(Math.max(kind === 'number' ? value : Math.round(value), low), high);
   const slider = make('input', { type: 'range', min: (low - high) / 2, max: (high - low) / 2, step: 'any' });
   const { element, showError } = frame(feature, id, slider);
   const newest = make('data', { className: 'newest' });
@@ -40,7 +41,7 @@ export function seriesField(feature, id, onChange) {
     show(values);
   };
   slider.addEventListener('input', () => {
-    const shifted = base.map((value) => Math.min(Math.max(value + slider.valueAsNumber, low), high));
+    const shifted = base.map((value) => inside(value + slider.valueAsNumber));
     box.value = shifted.map((value) => Number(value.toPrecision(6))).join(' ');
     show(shifted);
   });
@@ -49,7 +50,7 @@ export function seriesField(feature, id, onChange) {
     slider.value = 0;
     show(base);
   });
-  const reset = () => take(new Array(steps).fill(Math.min(Math.max(feature.mean, low), high)));
+  const reset = () => take(new Array(steps).fill(inside(feature.mean)));
   reset();
   element.addEventListener('input', onChange);
   return {
