@@ -149,11 +149,12 @@ def _words(shown: Shown) -> dict[str, str]:
     window = f", windows of {max(steps)} steps" if steps else ""
     exact = {name for name, target in manifest.targets.items() if target.parity == "exact"}
     packed = "" if shown.visit_packed is None else f", {_size(shown.visit_packed)} in brotli"
+    title = manifest.name.replace("_", " ")
     about = shown.about if len(shown.about) <= MAX_ABOUT else shown.about[: MAX_ABOUT - 1] + "\u2026"
     metric = str(q.get("metric", "metric"))
     return {
         "name": manifest.name,
-        "title": manifest.name.replace("_", " ").capitalize(),
+        "title": title[:1].upper() + title[1:],
         "id": manifest.id,
         "version": manifest.version,
         "about": about,

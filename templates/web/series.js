@@ -17,7 +17,10 @@ export function seriesField(feature, id, onChange) {
   box.setAttribute('aria-label', `${heading(feature.name)}, ${steps} numbers, the newest last`);
   box.setAttribute('aria-describedby', `${id}-range ${id}-error`);
   const more = make('details', {});
-  more.append(make('summary', { textContent: `${steps} numbers` }), box);
+  more.append(make('summary', { textContent: `${steps} numbers, ${low} to ${high} ${unit}`.trim() }), box);
+  const [left, , right] = element.querySelector('.ends').children;
+  Object.assign(left, { textContent: 'all lower' });
+  Object.assign(right, { textContent: 'all higher' });
   slider.before(svg);
   slider.setAttribute('aria-label', `${heading(feature.name)}, all steps up or down`);
   element.append(more);
