@@ -13,10 +13,11 @@ import pytest
 from data_files import npz, put
 from demo_page import Demo, Site, opened
 
-from edgekit.config import CardConfig, Config, DataConfig, FeatureConfig, OutputConfig
+from edgekit.config import CardConfig, Config, DataConfig, FeatureConfig, OutputConfig, read_config
 from edgekit.data import load_data
 from edgekit.errors import InputError
 from edgekit.features import features_of, series_of
+from edgekit.init import starter
 from edgekit.manifest import Output, Signature, decode, encode, places_of, seal
 from edgekit.model_card import model_card
 from edgekit.quantize_model import Request, quantize_model
@@ -58,6 +59,20 @@ def test_a_series_is_one_feature_of_the_manifest(tmp_path: Path) -> None:
     assert [(f.name, f.index, f.steps, f.range) for f in joined] == [("a", 0, 3, (0, 22)), ("second", 1, 3, (0, 90))]
     assert [f.mean for f in joined] == pytest.approx([a.mean(), b.mean()])
     assert [f.std for f in joined] == pytest.approx([a.std(), b.std()])
+
+
+def test_init_writes_a_feature_for_each_series(tmp_path: Path) -> None:
+    data = load_data(put(tmp_path, "d.npz", npz(x=X)), Config(), WINDOW, 1)
+    (tmp_path / "edgekit.toml").write_text(starter("w", WINDOW, data))
+    config = read_config(tmp_path / "edgekit.toml")
+    found = [(f.column, f.range, f.steps, f.kind) for f in config.features]
+    assert found == [("window_0", (0, 22), 3, "integer"), ("window_1", (1, 23), 3, "integer")]
+    assert [f.steps for f in features_in(starter("w", WINDOW, None), tmp_path)] == [3, 3]
+
+
+def features_in(text: str, folder: Path) -> tuple[FeatureConfig, ...]:
+    (folder / "edgekit.toml").write_text(text)
+    return read_config(folder / "edgekit.toml").features
 
 
 SHAPE = "; a window is [steps, features]"

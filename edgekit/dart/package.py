@@ -189,12 +189,12 @@ def _enum(field: Field) -> str:
     )
 
 
-def _default(field: Field) -> str:
+def _default(field: Field) -> Node:
     value = typical(field)
     if field.is_enum:
         return f"{field.type}.{field.labels[int(value) - field.first_code]}"
     single = number(value) if field.feature.kind == "number" else str(int(value))
-    return f"const FlatSeries({field.steps}, {single})" if field.steps > 1 else single
+    return Call("const FlatSeries(", (str(field.steps), single), ")") if field.steps > 1 else single
 
 
 def _about(field: Field) -> list[str]:
