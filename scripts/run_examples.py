@@ -43,7 +43,9 @@ def run(name: str, out: Path, quick: bool) -> tuple[str, ...]:
     assert json.loads(exported), name
     states = verdicts(json.loads(verified))
     errors = f"{quantization['quantized_value']:.4g} / {quantization['float_value']:.4g}"
-    lines = "\n".join(line for line in said.splitlines() if line.startswith(("baselines:", "trained:")))
+    lines = "\n".join(
+        line.partition("; wrote")[0] for line in said.splitlines() if line.startswith(("baselines:", "trained:"))
+    )
     seconds = f"{time.monotonic() - begin:.0f}"
     return (name, lines, quantization["recipe"], errors, f"{waist:,}", states["wasm"], states["tfjs"], seconds)
 

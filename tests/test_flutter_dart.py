@@ -136,20 +136,17 @@ def test_windows_and_transforms_are_those_of_python(dart: Dart, clients: Path, w
     wind, visitors = [3.5, 4.5, 12.0, 7.25], [0, 3, 19, 20]
     row = np.array([[v for step in zip(wind, visitors, strict=True) for v in step]], np.float32)
     raw = Interpreter(windows.read("tflite/model.tflite")).run(row)[0]
-    program = clients / "packages" / "windows_model" / "test" / "say.dart"
+    program = tmp_path / "say.dart"
     program.write_text(
-        "import 'package:windows_model/windows_model.dart';\n\nFuture<void> main() async {\n"
+        "import 'dart:typed_data';\n\nimport 'package:windows_model/windows_model.dart';\n\n"
+        "Future<void> main() async {\n"
         "  final model = await WindowsModel.load();\n"
         f"  final input = WindowsInput(windSpeed: const {wind}, visitors: const {visitors});\n"
         "  final answer = await model.predict(input);\n"
-        "  final raw = await model.edge.predictFlat(answerless());\n"
-        "  print([answer.marketSize, answer.growth, ...raw].map((v) => v.toString()).join(' '));\n"
-        "  print(model.check(input.copyWith(visitors: const [1, 2])).single.message);\n}\n\n"
-        f"Float32List answerless() => Float32List.fromList(const {row[0].tolist()});\n".replace(
-            "const [", "const <double>["
-        )
+        f"  final raw = await model.edge.predictFlat(Float32List.fromList(const {row[0].tolist()}));\n"
+        "  print([answer.marketSize, answer.growth, ...raw].join(' '));\n"
+        "  print(model.check(input.copyWith(visitors: const [1, 2])).single.message);\n}\n"
     )
-    program.write_text("import 'dart:typed_data';\n\n" + program.read_text())
     done = dart.run(program, package_config(clients, tmp_path / "packages.json"))
     assert done.returncode == 0, summary(done)
     numbers, complaint = done.stdout.splitlines()
