@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from edgekit.dart.layout import Call, Either, Node, Pair, doc, literal, number, render, strings
+from edgekit.dart.layout import Call, Either, Node, Pair, doc, fits, literal, number, render, strings
 from edgekit.dart.schema import Field, Schema, elements, typical
 from edgekit.manifest import FileEntry
 from edgekit.plan import Plan, Step, operators
@@ -76,7 +76,7 @@ def _spec(schema: Schema, embeds: bool) -> str:
     text = "import 'package:edgekit_client/edgekit_client.dart';\n\n"
     text += "import 'embedded.g.dart';\n\n" if embeds else ""
     text += f"/// What the classes of this package were made for.\nconst modelSpec = {_spec_call(schema, embeds)}\n"
-    text += f"\nconst _features = {_list('FeatureSpec', [_feature(f) for f in schema.fields])}\n"
+    text += f"\n{_list('_features', 'FeatureSpec', [_feature(f) for f in schema.fields])}\n"
     results: list[tuple[Node, ...]] = [
         (
             Pair("name:", literal(r.name)),
@@ -85,7 +85,7 @@ def _spec(schema: Schema, embeds: bool) -> str:
         )
         for r in (manifest.results if schema.results else ())
     ]
-    text += f"\nconst _results = {_list('ResultSpec', results)}\n"
+    text += f"\n{_list('_results', 'ResultSpec', results)}\n"
     for field in schema.fields:
         if field.is_enum:
             labels = Call("[", tuple(literal(label) for label in field.feature.categories), "]")
@@ -111,19 +111,14 @@ def _spec_call(schema: Schema, embeds: bool) -> str:
     return render(Call("ModelSpec(", tuple(parts), ")"), after=";")
 
 
-def _list(kind: str, rows: list[tuple[Node, ...]]) -> str:
+def _list(name: str, kind: str, rows: list[tuple[Node, ...]]) -> str:
     if not rows:
-        return f"<{kind}>[];"
-    column = len("const _features = ")
-    node = Call("[", tuple(Call(f"{kind}(", row, ")") for row in rows), "]")
-    return render(node, after=";") if len(rows) > 1 else _one(kind, rows[0], column)
-
-
-def _one(kind: str, row: tuple[Node, ...], column: int) -> str:
-    flat = render(Call("[", (Call(f"{kind}(", row, ")"),), "]"), after=";")
-    if "\n" not in flat and len(flat) + column > 80:
-        return f"[\n{render(Call(f'{kind}(', row, ')'), 2, ',')}\n];"
-    return flat
+        return f"const {name} = <{kind}>[];"
+    calls = [Call(f"{kind}(", row, ")") for row in rows]
+    flat = f"const {name} = {render(Call('[', tuple(calls), ']'), after=';')}"
+    if "\n" in flat or fits(flat):
+        return flat
+    return "\n".join([f"const {name} = [", *(render(call, 2, ",") for call in calls), "];"])
 
 
 def _feature(field: Field) -> tuple[Node, ...]:
@@ -223,8 +218,8 @@ def _output(schema: Schema) -> str:
     pairs = list(zip(schema.results, results, strict=True))
     assigned = [f"{member} = values[{at}]" for at, member in enumerate(schema.results)]
     head = f"  {name}.of(Float32List values)"
-    initial = f"{head} : {assigned[0]};"
-    if len(assigned) > 1 or len(initial) > 80:
+    initial = f"{head} : {', '.join(assigned)};"
+    if not fits(initial):
         initial = f"{head}\n    : " + ",\n      ".join(assigned) + ";"
     text = "import 'dart:typed_data';\n\n" + doc(f"What {schema.manifest.name} answers.")
     text += f"final class {name} {{\n  /// Read the model's flat answer.\n{initial}\n"
