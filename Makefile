@@ -1,15 +1,19 @@
 # make demo   sets up what is missing, trains, exports, verifies in a real browser, serves the page
+# make examples  trains, exports, verifies and publishes all four examples on this machine, with a gallery; prints a table
 # make test   sets up what is missing and passes the tests
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint js pytest arm firebase ray wasm clean
+.PHONY: setup demo examples test lint js pytest arm firebase ray wasm clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml scripts/setup.sh scripts/setup_arm.sh
 	VENV=$(VENV) sh scripts/setup.sh
 
 demo: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/health_monitoring/demo.sh
+
+examples: setup
+	$(BIN)/python scripts/run_examples.py
 
 test: lint js pytest
 
@@ -48,4 +52,4 @@ wasm: setup
 	$(BIN)/python wasm/build_js.py
 
 clean:
-	rm -rf $(VENV) build dist examples/*/out
+	rm -rf $(VENV) build dist examples/*/out examples/out

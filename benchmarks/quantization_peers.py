@@ -26,7 +26,8 @@ import numpy.typing as npt
 from quantization_cases import CASES, REFERENCES, ROOT, prepare
 
 from edgekit.config import Config, RecipeConfig
-from edgekit.data import features_of, load_data
+from edgekit.data import load_data
+from edgekit.features import features_of
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.load import load
 from edgekit.metrics import Drop, classification_drop, regression_drop

@@ -19,6 +19,7 @@ from typing import Any
 
 from edgekit.errors import InputError
 from edgekit.plain import read
+from edgekit.transforms import TRANSFORMS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -49,6 +50,7 @@ MAX_CONFIG_BYTES = 1_000_000
 MAX_SEED = 2**32 - 1
 SHARD_BYTES = (1024, 2_000_000_000)
 MAX_CARD_TEXT = 4000
+MAX_STEPS = 100_000
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class FeatureConfig:
     kind: str = "number"
     categories: tuple[str, ...] = ()  # for kind = "category": the label of each code 0, 1, 2, ...
     input: str = ""  # which input of the model; the only one, or the first, where absent
+    steps: int = 1  # of a window of time steps: the input is [steps, features], the newest step last
     monotone: str = ""  # increasing or decreasing: the direction in which the first output must go with it
 
 
@@ -72,6 +75,7 @@ class OutputConfig:
     name: str
     unit: str = ""
     column: str = ""  # the label's column in tabular data; `name` where absent
+    transform: str = ""  # log, log10 or log1p: what was done to the label; clients undo it and give the value in `unit`
 
 
 @dataclass(frozen=True)
@@ -235,6 +239,8 @@ def check(config: Config, where: str) -> None:
     for number, output in enumerate(config.outputs, 1):
         _text(output.name, 100, f"{where}: [[outputs]] number {number}: name")
         _text(output.unit, 40, f"{where}: [[outputs]] number {number}: unit", optional=True)
+        if output.transform:
+            _one_of(output.transform, TRANSFORMS, f"{where}: [[outputs]] number {number}: transform")
     _unique((o.name for o in config.outputs), f"{where}: [[outputs]]")
     _between(config.data.seed, (0, MAX_SEED), f"{where}: data: seed")
     _between(config.data.max_rows, (100, 100_000_000), f"{where}: data: max_rows")
@@ -326,6 +332,10 @@ def _check_feature(feature: FeatureConfig, where: str) -> None:
     _text(feature.name or feature.column, 100, f"{where}: name")
     _text(feature.unit, 40, f"{where}: unit", optional=True)
     _one_of(feature.kind, KINDS, f"{where}: kind")
+    _between(feature.steps, (1, MAX_STEPS), f"{where}: steps")
+    if feature.steps > 1 and (feature.kind == "category" or feature.monotone):
+        what = "categories" if feature.kind == "category" else "monotone"
+        raise InputError(f"{where}: {what} cannot be said of a window of steps; leave it out")
     if feature.monotone:
         _one_of(feature.monotone, DIRECTIONS, f"{where}: monotone")
     if feature.range is not None:

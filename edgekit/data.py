@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit import expressions
-from edgekit.config import Config, FeatureConfig, text_flaw
+from edgekit.config import Config, text_flaw
 from edgekit.errors import InputError
 from edgekit.formats import csv_read, npz_read
 from edgekit.formats.columns import MAX_BYTES, Column, Float32, cut, listed, missing_column, to_float32
 from edgekit.formats.thinning import Thinned
-from edgekit.manifest import Feature, Signature
-from edgekit.placement import MAX_NAMED, Placed, elements, names_of, numbers, place_features, results_of
+from edgekit.manifest import Signature
+from edgekit.placement import MAX_NAMED, elements, names_of, place_features, results_of
 
-__all__ = ["Dataset", "features_of", "load_data", "results_of", "split", "take"]
+__all__ = ["Dataset", "load_data", "results_of", "split", "take"]
 
 ENDINGS = (".npz", ".csv", ".parquet")
 #: Fewer rows cannot both calibrate and judge a model.
@@ -68,7 +68,8 @@ class Dataset:
 def load_data(path: Path, config: Config, model_inputs: tuple[Signature, ...], outputs: int) -> Dataset:
     """Read a data file for a model with these inputs and this many output numbers; `y` may be absent.
 
-    .npz: arrays x (several inputs: named like each input, or x_<input>), y, and features (text: the names).
+    .npz: arrays x (several inputs: named like each input, or x_<input>), y, features (text: the names), and those that
+    `data.time` and slices name, [rows]. Of a window of steps that is the newest step.
     .csv, .parquet: columns as edgekit.toml says, else all columns but the labels, in the file's order.
     Raises InputError, which starts with the file's name.
     """
@@ -81,7 +82,8 @@ def load_data(path: Path, config: Config, model_inputs: tuple[Signature, ...], o
         if not data.rows:
             raise InputError(f"{path} has no rows; give at least {MIN_SPLIT_ROWS}")
         _check_codes(data, config, model_inputs)
-        return replace(data, labels=_labels(data, config, outputs), sha256=_sha256(path))
+        side = _newest(data, config, model_inputs) | dict(data.side)
+        return replace(data, labels=_labels(data, config, outputs), sha256=_sha256(path), side=side)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from None
 
@@ -100,31 +102,6 @@ def split(data: Dataset, seed: int, fraction: float = 0.25) -> tuple[Dataset, Da
     order = np.random.RandomState(seed).permutation(data.rows)
     held = min(max(1, round(data.rows * fraction)), data.rows - 1)
     return take(data, np.sort(order[held:])), take(data, np.sort(order[:held]))
-
-
-def features_of(data: Dataset, config: Config, model_inputs: tuple[Signature, ...]) -> tuple[Feature, ...]:
-    """Describe every number of the input for the manifest; () for more than 256 that edgekit.toml does not name."""
-    if not data.names:
-        return ()
-    placed = place_features(config, model_inputs) or [
-        Placed(FeatureConfig(name), signature.name, index)
-        for name, (signature, index) in zip(data.names, numbers(model_inputs), strict=True)
-    ]
-    wide = [data.inputs[:, i].astype(np.float64) for i in range(len(placed))]
-    return tuple(
-        Feature(
-            name=item.feature.name or item.feature.column,
-            unit=item.feature.unit,
-            kind=item.feature.kind,
-            input=item.input,
-            index=item.index,
-            range=_range(item.feature, data.inputs[:, i]),
-            mean=float(f"{wide[i].mean():.9g}"),
-            std=float(f"{wide[i].std():.9g}"),
-            categories=item.feature.categories,
-        )
-        for i, item in enumerate(placed)
-    )
 
 
 def _check_file(path: Path) -> str:
@@ -152,7 +129,7 @@ def _check_file(path: Path) -> str:
 
 def _from_npz(path: Path, config: Config, model_inputs: tuple[Signature, ...], outputs: int) -> Dataset:
     options = {s.name: _array_names(s.name, len(model_inputs) == 1) for s in model_inputs}
-    arrays = npz_read.read(path, {"y", "features"}.union(*options.values()))
+    arrays = npz_read.read(path, {"y", "features"}.union(side_columns(config), *options.values()))
     blocks = []
     for signature in model_inputs:
         there = [name for name in options[signature.name] if name in arrays]
@@ -173,7 +150,29 @@ def _from_npz(path: Path, config: Config, model_inputs: tuple[Signature, ...], o
         labels = _block(path, "y", y, (1,) if one_code else (outputs,))
         if len(labels) != len(inputs):
             raise InputError(f"{path}: y has {len(labels)} rows, x has {len(inputs)}; give one label for each row")
-    return Dataset(inputs, labels, _npz_names(path, arrays.get("features"), config, model_inputs), "", path)
+    names = _npz_names(path, arrays.get("features"), config, model_inputs)
+    return Dataset(inputs, labels, names, "", path, side=_npz_side(path, arrays, config, len(inputs)))
+
+
+def _npz_side(
+    path: Path, arrays: Mapping[str, npt.NDArray[Any]], config: Config, rows: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays [rows] that slices and `data.time` name, where the file has them."""
+    features = {f.column for f in config.features} | {f.name for f in config.features}
+    found = {name: arrays[name] for name in side_columns(config) if name in arrays and name not in features}
+    for name, array in found.items():
+        if array.shape != (rows,) or array.dtype.kind not in "Ufiub":
+            raise InputError(
+                f"{path}: {name} has the shape {_shape(array.shape)} and holds {_kind(array.dtype)}; "
+                f"give {rows} numbers or texts, one for each row"
+            )
+    return found
+
+
+def _newest(data: Dataset, config: Config, model_inputs: tuple[Signature, ...]) -> dict[str, npt.NDArray[Any]]:
+    """Return the newest step of each feature that has steps, by its name and its column."""
+    series = [(i, p.feature) for i, p in enumerate(place_features(config, model_inputs)) if p.is_series and p.is_newest]
+    return {key: data.inputs[:, i] for i, f in series for key in (f.name or f.column, f.column)}
 
 
 def _array_names(name: str, only: bool) -> list[str]:
@@ -312,6 +311,9 @@ def _feature_columns(
 ) -> tuple[Column, ...]:
     if config.features:
         placed = place_features(config, model_inputs)
+        if any(item.is_series for item in placed):
+            shape = _shape(("rows", *model_inputs[0].shape[1:]))
+            raise InputError(f"{path}: a table has no windows of steps; give an .npz file with x of the shape {shape}")
         for item in placed:
             if item.feature.column not in header:
                 raise missing_column(str(path), item.feature.column, header)
@@ -364,17 +366,6 @@ def _labels(data: Dataset, config: Config, outputs: int) -> Float32 | None:
         row = int(np.argmin(good))
         raise InputError(f"{data.path}: the label of row {row + 1} is {codes[row]:g}; classes are 0 to {outputs - 1}")
     return np.eye(outputs, dtype=np.float32)[codes.astype(np.int64)]
-
-
-def _range(feature: FeatureConfig, column: Float32) -> tuple[float, float]:
-    if feature.range is not None:
-        low, high = feature.range
-        return float(low), float(high)  # a Config made in Python may have whole numbers
-    if feature.kind == "category":
-        return 0.0, float(len(feature.categories) - 1)
-    # The shortest text of a float32 is what the user wrote: 0.1, not 0.10000000149.
-    low, high = float(str(column.min())), float(str(column.max()))
-    return low, high if high > low else low + max(1.0, abs(low) * 1e-6)
 
 
 def take(data: Dataset, rows: npt.NDArray[Any]) -> Dataset:

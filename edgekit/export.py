@@ -13,9 +13,10 @@ from edgekit import __version__, golden, model_card
 from edgekit.config import Config
 from edgekit.data import Dataset, results_of
 from edgekit.errors import InputError
+from edgekit.features import series_of
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.load import load
-from edgekit.manifest import Feature, Manifest, TargetEntry, seal
+from edgekit.manifest import Feature, Manifest, Output, TargetEntry, seal
 from edgekit.model_card import slices
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
@@ -27,6 +28,7 @@ from edgekit.runtimes.litert import Interpreter
 from edgekit.store import Bundle, entry, write_bundle
 from edgekit.targets import DEFAULT, TARGETS
 from edgekit.targets.protocol import Built, Job
+from edgekit.transforms import inverse
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
         for name in request.targets:
             progress(f"building {name}", len(built), len(request.targets))
             built[name] = TARGETS[name].build(job)
-    rows = golden.encode(_golden(model, quantized, evaluation, features))
+    chosen = _golden(model, quantized, evaluation, features)
+    _check_inverse(chosen.quantized, results_of(config, model.output_elements))
+    rows = golden.encode(chosen)
     manifest = _manifest(made, config, built, rows)
     manifest = _with_provenance(manifest, (calibration, evaluation), model, built)
     labels = evaluation.labels if config.task == "regression" else None  # elsewhere an RMSE against them means nothing
-    parts = slices(features, evaluation.inputs, quantized.float_outputs, quantized.outputs, labels)
+    joined, newest = series_of(features, config, model.inputs)
+    parts = slices(joined, evaluation.inputs[:, newest], quantized.float_outputs, quantized.outputs, labels)
     card = model_card.model_card(manifest, config.card, parts).encode()
     manifest = replace(manifest, card=entry(model_card.PATH, card, "card"))
     contents = {f.path: f.data for b in built.values() for f in b.files} | {golden.PATH: rows, model_card.PATH: card}
@@ -113,6 +118,16 @@ def _golden(model: Model, quantized: Quantized, evaluation: Dataset, features: t
     return golden.Golden(rows, floats, answers)
 
 
+def _check_inverse(answers: golden.Rows, results: Sequence[Output]) -> None:
+    """Refuse a transform under which an answer of the model is no float32 any more."""
+    for i, result in enumerate(results):
+        if not np.isfinite(inverse(result.transform, answers[:, i])).all():
+            raise InputError(
+                f"the model answers {answers[:, i].max():g} for {result.name}, which is too large to undo "
+                f"{result.transform}; check the transform in [[outputs]] of edgekit.toml"
+            )
+
+
 def _manifest(made: Made, config: Config, built: Mapping[str, Built], rows: bytes) -> Manifest:
     model = made.model
     targets = {
@@ -130,7 +145,7 @@ def _manifest(made: Made, config: Config, built: Mapping[str, Built], rows: byte
         task=config.task,
         inputs=model.inputs,
         outputs=model.outputs,
-        features=made.rows.features,
+        features=series_of(made.rows.features, config, model.inputs)[0],
         results=results_of(config, model.output_elements),
         targets=targets,
         golden=entry(golden.PATH, rows, "golden"),

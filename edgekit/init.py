@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,15 @@ from edgekit.config import (
     BudgetConfig,
     Config,
     DataConfig,
+    FeatureConfig,
     PyodideConfig,
     RecipeConfig,
     TfjsConfig,
     WasmConfig,
 )
-from edgekit.data import Dataset, features_of
+from edgekit.data import Dataset
 from edgekit.errors import InputError
+from edgekit.features import features_of, series_of
 from edgekit.manifest import Feature, Signature
 from edgekit.placement import MAX_NAMED, elements, names_of, numbers, results_of
 
@@ -41,6 +44,7 @@ task = "regression"           # regression | classification
 #   kind        number | integer | category
 #   categories  for kind = "category": the labels of the codes 0, 1, 2, ..., instead of a range
 #   input       which input of the model; the first where absent
+#   steps       of a window of time: the input is [steps, features], one table for each feature, the newest step last
 #   monotone    increasing | decreasing: the direction in which the answer must go with it; checked, not forced
 """
 _END = """\
@@ -107,6 +111,7 @@ _OUTPUTS = """
 #   name    what people and programs call it
 #   unit    shown beside the number
 #   column  the label's column in the data; the name where absent
+#   transform  log | log10 | log1p: what was done to the label before training; clients undo it and give `unit`
 """
 
 
@@ -172,6 +177,8 @@ def _features(inputs: tuple[Signature, ...], data: Dataset | None) -> str:
     if not inputs:
         return _EXAMPLE_FEATURE
     count = sum(map(elements, inputs))
+    if windows := _windows(inputs):
+        return _series(windows, inputs, data)
     if count > MAX_NAMED:
         return f"# This model reads {count} numbers, too many to name each of them.\n"
     if data is None:
@@ -186,7 +193,30 @@ def _features(inputs: tuple[Signature, ...], data: Dataset | None) -> str:
     )
 
 
-def _feature(name: str, input_name: str, seen: Feature | None, kind: str) -> str:
+def _windows(inputs: tuple[Signature, ...]) -> Config | None:
+    """Return the features of inputs [steps, features]; None where an input is none of these."""
+    if not all(len(s.shape) == 3 and s.shape[1] > 1 and s.shape[2] <= MAX_NAMED for s in inputs):
+        return None
+    features = [
+        FeatureConfig(f"{s.name}_{i}", input=s.name if len(inputs) > 1 else "", steps=s.shape[1])
+        for s in inputs
+        for i in range(s.shape[2])
+    ]
+    return Config(features=tuple(features))
+
+
+def _series(config: Config, inputs: tuple[Signature, ...], data: Dataset | None) -> str:
+    if data is None:
+        return "".join(_feature(f.column, f.input, None, "number", f.steps) for f in config.features)
+    named = replace(data, names=names_of(config, inputs))
+    joined, newest = series_of(features_of(named, config, inputs), config, inputs)
+    return "".join(
+        _feature(f.name, f.input if len(inputs) > 1 else "", f, _kind(data, i), f.steps or 1)
+        for f, i in zip(joined, newest, strict=True)
+    )
+
+
+def _feature(name: str, input_name: str, seen: Feature | None, kind: str, steps: int = 1) -> str:
     span = "# range = [0.0, 1.0]"
     if seen is not None:
         span = f"range = [{seen.range[0]!r}, {seen.range[1]!r}]  # seen in the data"
@@ -198,6 +228,8 @@ def _feature(name: str, input_name: str, seen: Feature | None, kind: str) -> str
         span,
         f'kind = "{kind}"',
     ]
+    if steps > 1:
+        lines.append(f"steps = {steps}")
     if input_name:
         lines.append(f"input = {_quoted(input_name)}")
     return "\n" + "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edgekit.config import CardConfig
 from edgekit.manifest import Feature, Manifest, TargetEntry
 from edgekit.metrics import rmse
+from edgekit.transforms import as_factor
 
 PATH = "MODEL_CARD.md"
 UNSAID = "Not stated by the owner; say it in `[card]` of edgekit.toml."
@@ -112,7 +113,12 @@ def _factors(manifest: Manifest) -> list[str]:
     lines = ["What the model reads; it is made for values in these ranges.", "", *_head("feature", "unit", "range")]
     for f in manifest.features:
         values = ", ".join(f.categories) if f.categories else f"{f.range[0]:g} to {f.range[1]:g}"
-        lines.append(_row(f.name, f.unit, values))
+        lines.append(_row(f.name, f.unit, f"{values}, {f.steps} steps" if f.steps else values))
+    if any(f.steps for f in manifest.features):
+        lines += [
+            "",
+            "A feature with steps is a window of time, the newest step last; its parts below are by that step.",
+        ]
     return lines
 
 
@@ -120,7 +126,7 @@ def _metrics(manifest: Manifest) -> list[str]:
     q = manifest.quantization
     if not {"metric", "float_value", "quantized_value"} <= q.keys():
         return ["No metric is recorded."]
-    unit = f" {manifest.results[0].unit}" if len(manifest.results) == 1 and manifest.results[0].unit else ""
+    unit = f" {only}" if (only := _own_unit(manifest)) else ""
     lines = [
         *_head("metric", "float model", "int8 model"),
         _row(q["metric"], _n(q["float_value"]), _n(q["quantized_value"])),
@@ -132,6 +138,25 @@ def _metrics(manifest: Manifest) -> list[str]:
     if "max_drop" in q:
         verdict = "holds" if q.get("holds", True) else "does not hold"
         lines += [f"The budget of {q['max_drop']:.2%} {verdict}."]
+    return lines + _undone(manifest)
+
+
+def _own_unit(manifest: Manifest) -> str:
+    return manifest.results[0].own_unit if len(manifest.results) == 1 else ""
+
+
+def _undone(manifest: Manifest) -> list[str]:
+    """Say of each result with a transform what figures are in, what users get, and what an error is for them."""
+    lines = []
+    for r in manifest.results:
+        if not r.transform:
+            continue
+        text = f"The model answers {r.name} in {r.own_unit}, as all figures here are; "
+        text += f"clients give it in {r.unit or 'its own unit'}."
+        rms = manifest.quantization.get("rms_difference")
+        if len(manifest.results) == 1 and rms is not None and (factor := as_factor(r.transform, float(rms))):
+            text += f" There the RMS difference above is a factor of {factor:.5g}."
+        lines += ["", text]
     return lines
 
 
@@ -147,7 +172,7 @@ def _data(manifest: Manifest, key: str, said: str) -> list[str]:
 def _analyses(manifest: Manifest, parts: Sequence[Slice]) -> list[str]:
     if not parts:
         return ["No slices: the inputs have no named features, or there are no rows to judge."]
-    unit = f" [{manifest.results[0].unit}]" if len(manifest.results) == 1 and manifest.results[0].unit else ""
+    unit = f" [{only}]" if (only := _own_unit(manifest)) else ""
     head = _head("feature", "part", "rows", f"RMSE float{unit}", f"RMSE int8{unit}", f"int8 - float, RMS{unit}")
     rows = [_row(s.feature, s.part, str(s.rows), _n(s.float_rmse), _n(s.int8_rmse), _n(s.difference)) for s in parts]
     few = ["", "Parts with few rows say little."] if any(s.rows < 30 for s in parts) else []

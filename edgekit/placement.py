@@ -21,12 +21,30 @@ class Placed:
     feature: FeatureConfig
     input: str
     index: int
+    step: int = 0  # of a feature with steps: which of them, from 0; the last is the newest
+
+    @property
+    def name(self) -> str:
+        """What the number is called: the feature, and of a window the step, counted from 1."""
+        name = self.feature.name or self.feature.column
+        return f"{name} [{self.step + 1}]" if self.is_series else name
+
+    @property
+    def is_series(self) -> bool:
+        """Tell whether it is a step of a window."""
+        return self.feature.steps > 1
+
+    @property
+    def is_newest(self) -> bool:
+        """Tell whether it is the last step, which stands for its series where one number must."""
+        return self.step == self.feature.steps - 1
 
 
 def place_features(config: Config, model_inputs: tuple[Signature, ...]) -> list[Placed]:
     """Return the features of edgekit.toml in the order of the flat input; [] where it has none.
 
-    A feature without `input` belongs to the first input. Raises InputError where an input gets too many or too few.
+    A feature without `input` belongs to the first input; features with steps come once for each step. Raises InputError
+    where an input gets too many or too few.
     """
     if not config.features:
         return []
@@ -40,13 +58,29 @@ def place_features(config: Config, model_inputs: tuple[Signature, ...]) -> list[
             )
         found[name].append(feature)
     for signature in model_inputs:
-        if len(found[signature.name]) != elements(signature):
+        steps = {feature.steps for feature in found[signature.name]}
+        if len(steps) > 1:
             raise InputError(
-                f"edgekit.toml describes {len(found[signature.name])} features for the input {signature.name}, "
-                f"but it takes {elements(signature)} numbers; list one [[features]] for each, in the model's order"
+                f"edgekit.toml gives features of the input {signature.name} different steps; give all of them the same"
+            )
+        count, each = len(found[signature.name]), max(steps, default=1)
+        if count * each != elements(signature):
+            raise InputError(
+                f"edgekit.toml describes {count} features{f' of {each} steps' if each > 1 else ''} for the input "
+                f"{signature.name}, but it takes {elements(signature)} numbers; "
+                + (
+                    "a window is [steps, features]"
+                    if each > 1
+                    else "list one [[features]] for each, in the model's order"
+                )
                 + (", with its input" if len(model_inputs) > 1 else "")
             )
-    return [Placed(feature, name, i) for name, features in found.items() for i, feature in enumerate(features)]
+    return [
+        Placed(feature, name, step * len(features) + i, step)
+        for name, features in found.items()
+        for step in range(features[0].steps if features else 0)
+        for i, feature in enumerate(features)
+    ]
 
 
 def results_of(config: Config, outputs: int) -> tuple[Output, ...]:
@@ -57,7 +91,7 @@ def results_of(config: Config, outputs: int) -> tuple[Output, ...]:
                 f"edgekit.toml describes {len(config.outputs)} outputs, but the model gives {outputs} numbers; "
                 "list one [[outputs]] for each, in order"
             )
-        return tuple(Output(o.name, o.unit) for o in config.outputs)
+        return tuple(Output(o.name, o.unit, o.transform or None) for o in config.outputs)
     if outputs > MAX_NAMED:
         return ()
     return (Output("output", ""),) if outputs == 1 else tuple(Output(f"output_{i}", "") for i in range(outputs))
@@ -66,7 +100,7 @@ def results_of(config: Config, outputs: int) -> tuple[Output, ...]:
 def names_of(config: Config, model_inputs: tuple[Signature, ...]) -> tuple[str, ...]:
     """Name every number of the flat input; () for more than 256 that edgekit.toml does not name."""
     if config.features:
-        return tuple(p.feature.name or p.feature.column for p in place_features(config, model_inputs))
+        return tuple(p.name for p in place_features(config, model_inputs))
     if sum(map(elements, model_inputs)) > MAX_NAMED:
         return ()
     only = len(model_inputs) == 1

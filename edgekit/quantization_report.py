@@ -96,7 +96,7 @@ def _answers(made: Made, config: Config) -> list[str]:
     outputs = results_of(config, quantized.outputs.shape[1])
     found = []
     for i in range(min(quantized.outputs.shape[1], MAX_OUTPUTS)):
-        name, unit = (outputs[i].name, outputs[i].unit) if i < len(outputs) else (f"output {i}", "")
+        name, unit = (outputs[i].name, outputs[i].own_unit) if i < len(outputs) else (f"output {i}", "")
         floats, ints = (v[:, i].astype(np.float64) for v in (quantized.float_outputs, quantized.outputs))
         found.append(scatter(f"plot-{i}", f"{name} ({unit})" if unit else name, unit, floats, ints))
     found.append(_by_decile(made))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgekit.audit import Audit, inspect_quality
 from edgekit.config import Config, metric_of
 from edgekit.errors import InputError
@@ -24,6 +26,7 @@ from edgekit.quantization.trials import Tune
 from edgekit.quantize import Limits, Quantized, Rows, quantize
 from edgekit.rows import judged_rows
 from edgekit.targets import TARGETS
+from edgekit.transforms import inverse, own_unit
 from edgekit.tuning import can_tune, tune
 
 try:
@@ -80,7 +83,24 @@ def make(model: Model, rows: Rows, config: Config, targets: tuple[str, ...], pro
     limits = limits_of(model, rows, config, targets, progress)
     quantized = quantize(model, rows, config, progress, limits)
     audit = inspect_quality(model, rows, quantized, config, progress)
-    return Made(model, rows, quantized, audit, audit.warnings)
+    return Made(model, rows, quantized, audit, (*audit.warnings, *_wrong_scale(rows, quantized, config)))
+
+
+def _wrong_scale(rows: Rows, quantized: Quantized, config: Config) -> list[str]:
+    """Warn of labels in the user's unit where the model answers in another: then every figure is about nothing."""
+    labels, answers = rows.evaluation.labels, quantized.float_outputs
+    if labels is None:
+        return []
+    found = []
+    for i, output in enumerate(config.outputs):
+        undone = inverse(output.transform or None, answers[:, i])
+        as_is, as_user = (float(np.median(np.abs(labels[:, i] - v))) for v in (answers[:, i], undone))
+        if output.transform and as_user < as_is:
+            found.append(
+                f"the labels of {output.name} look as if they were in {output.unit or 'its own unit'}; "
+                f"give them as the model was trained on them, in {own_unit(output.transform, output.unit)}"
+            )
+    return found
 
 
 def limits_of(model: Model, rows: Rows, config: Config, targets: tuple[str, ...], progress: Progress) -> Limits:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from edgekit.errors import InputError
 from edgekit.golden import Golden
-from edgekit.manifest import Manifest, Output, TargetEntry
+from edgekit.manifest import Manifest, Output, TargetEntry, places_of
 from edgekit.report_parts import UNKNOWN, cell, fill, summary, table, template, write
 from edgekit.report_plots import scatter
 from edgekit.store import Bundle
@@ -142,8 +141,8 @@ def _worst(golden: Golden, results: Sequence[Output], manifest: Manifest) -> str
     scale = np.maximum(np.abs(gaps).max(axis=0), np.finfo(np.float64).tiny)
     order = np.argsort(-(np.abs(gaps) / scale).max(axis=1), kind="stable")[:WORST_ROWS]
     head = ["Row", *(f"{_titled(r)}, {what}" for r in results for what in ("float", "int8", "difference"))]
-    places = _places(manifest)
-    head += [_with_unit(f.name, f.unit) for f in manifest.features]
+    places = [steps[-1] for steps in places_of(manifest)]
+    head += [_with_unit(f"{f.name}, newest" if f.steps else f.name, f.unit) for f in manifest.features]
     rows = []
     for row in order:
         cells = [cell(str(row), "th")]
@@ -151,14 +150,6 @@ def _worst(golden: Golden, results: Sequence[Output], manifest: Manifest) -> str
             cells += [cell(float(v)) for v in (golden.float[row, i], golden.quantized[row, i], gaps[row, i])]
         rows.append(cells + [cell(float(golden.inputs[row, place])) for place in places])
     return table(f"The {len(rows)} rows with the largest differences, and their features", head, rows)
-
-
-def _places(manifest: Manifest) -> list[int]:
-    starts, start = {}, 0
-    for signature in manifest.inputs:
-        starts[signature.name] = start
-        start += math.prod(signature.shape)
-    return [starts[f.input] + f.index for f in manifest.features]
 
 
 def _scatter(golden: Golden, column: int, output: Output) -> str:
@@ -176,7 +167,7 @@ def _sizes(bundle: Bundle) -> str:
 def _results(manifest: Manifest, golden: Golden) -> list[Output]:
     width = golden.float.shape[1]
     if len(manifest.results) == width:
-        return list(manifest.results)
+        return [replace(r, unit=r.own_unit) for r in manifest.results]
     return [Output(f"output {i}", "") for i in range(width)]
 
 

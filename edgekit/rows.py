@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.config import Config
-from edgekit.data import Dataset, features_of, load_data, split, take
+from edgekit.data import Dataset, load_data, split, take
 from edgekit.errors import InputError
+from edgekit.features import features_of
 from edgekit.models import Model
 from edgekit.quantize import Rows
 

@@ -91,7 +91,7 @@ def slices_of(judged: Judged, config: Config) -> dict[str, Mask]:
         found |= _configured(one, columns)
     found |= _target(judged, config.task)
     kinds = {f.name or f.column: f for f in config.features}
-    for name in data.names[:MAX_FEATURES]:
+    for name in _spoken(data, config)[:MAX_FEATURES]:
         column = columns[name]
         if name in kinds and kinds[name].categories:
             labels = kinds[name].categories
@@ -108,15 +108,22 @@ def columns_of(data: Dataset, config: Config) -> Mapping[str, npt.NDArray[Any]]:
     columns: dict[str, npt.NDArray[Any]] = {}
     for i, name in enumerate(data.names):
         columns[name] = data.inputs[:, i].astype(np.float64)
-    for i, feature in enumerate(config.features):
-        if i < data.inputs.shape[1]:
-            columns.setdefault(feature.column, data.inputs[:, i].astype(np.float64))
+    for feature in config.features:
+        if (name := feature.name or feature.column) in columns:
+            columns.setdefault(feature.column, columns[name])
     for name, cells in data.side.items():
         try:
             columns.setdefault(name, cells.astype(np.float64))
         except ValueError:
             columns.setdefault(name, cells)
     return columns
+
+
+def _spoken(data: Dataset, config: Config) -> tuple[str, ...]:
+    """Return the features that have slices of their own; for a window its newest step."""
+    if any(f.steps > 1 for f in config.features):
+        return tuple(f.name or f.column for f in config.features)
+    return data.names
 
 
 def _configured(one: SliceConfig, columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, Mask]:

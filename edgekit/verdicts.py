@@ -11,7 +11,7 @@ Table = tuple[list[str], list[tuple[str, ...]]]
 
 def verdicts(report: Report, bundle: Bundle) -> Table:
     """Return the columns and, for each target, its bytes, its largest errors, its worst verdict and where it ran."""
-    units = {r.unit for r in bundle.manifest.results}
+    units = {r.own_unit for r in bundle.manifest.results}
     unit = units.pop() if len(units) == 1 else ""
     suffix = f" [{unit}]" if unit else ""
     columns = ["target", "bytes", "brotli", f"rms error{suffix}", f"max error{suffix}", "parity", "where"]

@@ -52,6 +52,7 @@ EXAMPLES: Mapping[str, str] = {
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
+    "gallery": "edgekit publish bundle/ --site local --folder shown --force --no-check\nedgekit gallery shown/",
     "publish": "edgekit publish bundle/ --site local --dry-run",
     "canary": "edgekit canary promote --name health_monitoring --site my-site",
     "promote": "edgekit publish bundle/ --site local --folder trial --channel preview --force --no-check\n"

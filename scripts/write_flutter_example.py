@@ -77,10 +77,11 @@ def dense_bundle(
 ) -> Bundle:
     """Export a dense network by chance for the features of a config, which all need a range or categories."""
     random = np.random.default_rng(1)
-    ends = [f.range or (0, len(f.categories) - 1) for f in config.features]
+    numbers = [f for step in range(config.features[0].steps) for f in config.features]  # a window is [steps, features]
+    ends = [f.range or (0, len(f.categories) - 1) for f in numbers]
     low, high = (np.array([end[i] for end in ends], np.float64) for i in (0, 1))
     rows = random.uniform(low, high, (400, len(ends)))
-    whole = [i for i, f in enumerate(config.features) if f.kind != "number"]
+    whole = [i for i, f in enumerate(numbers) if f.kind != "number"]
     rows[:, whole] = np.round(rows[:, whole])
     with tempfile.TemporaryDirectory() as folder:
         model, data = Path(folder) / "model.tflite", Path(folder) / "rows.npz"

@@ -58,7 +58,7 @@ BAD = [
     pytest.param(
         FEATURE + "units = 'kg'",
         ": features[0]: unknown key 'units'; known keys are categories, column, input, kind, "
-        "monotone, name, range, unit",
+        "monotone, name, range, steps, unit",
         id="a typo in a list of tables",
     ),
     pytest.param(
@@ -199,5 +199,28 @@ BAD = [
     pytest.param(b"name = '\xff'", " is not UTF-8 text; save it as UTF-8", id="Latin-1"),
     pytest.param(
         b"#" * 1_000_001, " is larger than 1000000 bytes; an edgekit.toml is a few kilobytes", id="a file too large"
+    ),
+]
+
+BAD += [
+    pytest.param(
+        FEATURE + "steps = 0",
+        ": [[features]] number 1: steps is 0; use a number from 1 to 100000",
+        id="a window of nothing",
+    ),
+    pytest.param(
+        FEATURE + "steps = 3\nkind = 'category'\ncategories = ['x', 'y']",
+        ": [[features]] number 1: categories cannot be said of a window of steps; leave it out",
+        id="a category at every step",
+    ),
+    pytest.param(
+        FEATURE + "steps = 3\nmonotone = 'increasing'",
+        ": [[features]] number 1: monotone cannot be said of a window of steps; leave it out",
+        id="a direction of a window",
+    ),
+    pytest.param(
+        "[[outputs]]\nname = 'y'\ntransform = 'sqrt'",
+        ": [[outputs]] number 1: transform is 'sqrt'; choose one of log, log10, log1p",
+        id="a transform that nobody undoes",
     ),
 ]

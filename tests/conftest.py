@@ -144,3 +144,9 @@ def twenty(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A network whose features, labels and results have names that no language wants."""
     return flutter_models.nasty(tmp_path_factory.mktemp("nasty") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A network whose input is a window of time, and one of whose results has a transform."""
+    return flutter_models.windows(tmp_path_factory.mktemp("windows") / "bundle")

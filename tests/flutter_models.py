@@ -1,4 +1,4 @@
-"""Models for the tests of the Flutter client: 20 features, and names that no language wants."""
+"""Models for the tests of the clients: 20 features, names that no language wants, windows of time and a transform."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ NASTY = Config(
     outputs=(OutputConfig("values", "m"), OutputConfig("valuesUnit"), OutputConfig("null"), OutputConfig("°", "$x")),
 )
 
+WINDOWS = Config(
+    name="windows",
+    version="1.0.0",
+    features=(
+        FeatureConfig("wind speed", unit="m/s", range=(0.0, 30.0), steps=4),
+        FeatureConfig("visitors", range=(-5.0, 20.0), kind="integer", steps=4),
+    ),
+    outputs=(OutputConfig("market size", "bn USD", transform="log10"), OutputConfig("growth", "%")),
+)
+
 
 def twenty(out: Path) -> Bundle:
     return dense_bundle(out, TWENTY, (24, 24, 1), "TANH")
@@ -49,3 +59,7 @@ def twenty(out: Path) -> Bundle:
 
 def nasty(out: Path) -> Bundle:
     return dense_bundle(out, NASTY, (8, 4))
+
+
+def windows(out: Path) -> Bundle:
+    return dense_bundle(out, WINDOWS, (12, 2))

@@ -84,8 +84,8 @@ def drops(key: str) -> Change:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param(sets("schema_version", to=2), "manifest.json has schema_version 2, this edgekit reads 1; export the bundle again with this version", id="a later format"),
-        pytest.param(drops("schema_version"), "manifest.json has schema_version None, this edgekit reads 1; export the bundle again with this version", id="no format"),
+        pytest.param(sets("schema_version", to=3), "manifest.json has schema_version 3, this edgekit reads 1 and 2; export the bundle again with this version", id="a later format"),
+        pytest.param(drops("schema_version"), "manifest.json has schema_version None, this edgekit reads 1 and 2; export the bundle again with this version", id="no format"),
         pytest.param(drops("golden"), "manifest.json: the key 'golden' is missing", id="a key is missing"),
         pytest.param(sets("name", to=5), "manifest.json: name must be text, not a whole number", id="a number for a name"),
         pytest.param(sets("files", to=[]), "manifest.json: unknown key 'files'; known keys are card, features, feature_hash, golden, id, inputs, name, outputs, provenance, quantization, results, schema_version, targets, task, version", id="a key nobody knows"),

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from edgekit import data as data_module
 from edgekit.config import Config, FeatureConfig, OutputConfig
-from edgekit.data import Dataset, features_of, load_data, results_of, split
+from edgekit.data import Dataset, load_data, results_of, split
 from edgekit.errors import EdgekitError
+from edgekit.features import features_of
 from edgekit.formats import csv_read
 from edgekit.manifest import Feature, Output, Signature
 

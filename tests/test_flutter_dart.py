@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dart import TEMPLATE, Dart, dart_files, for_vm, package_config, summary
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,9 @@ from edgekit.dart.package import model_package
 from edgekit.dart.schema import schema_of
 from edgekit.flutter import ClientRequest, flutter
 from edgekit.manifest import Feature, FileEntry, Manifest, Output, Signature, TargetEntry, seal
+from edgekit.runtimes.litert import Interpreter
 from edgekit.store import Bundle
+from edgekit.transforms import inverse
 
 
 def test_the_template_is_formatted(dart: Dart) -> None:
@@ -100,10 +103,12 @@ def test_the_client_tests_itself(dart: Dart, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def clients(bundle: Bundle, twenty: Bundle, nasty: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One workspace with the packages of three models, each from a client of its own."""
+def clients(
+    bundle: Bundle, twenty: Bundle, nasty: Bundle, windows: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """One workspace with the packages of four models, each from a client of its own."""
     folder = tmp_path_factory.mktemp("clients")
-    for i, model in enumerate((bundle, twenty, nasty)):
+    for i, model in enumerate((bundle, twenty, nasty, windows)):
         made = flutter(model, ClientRequest(folder / f"client{i}"))
         if i:
             shutil.copytree(made.root / "packages" / made.package, folder / "client0" / "packages" / made.package)
@@ -120,10 +125,34 @@ def test_generated_code_is_well_typed(dart: Dart, clients: Path, tmp_path: Path)
 
 
 def test_generated_tests_pass(dart: Dart, clients: Path, tmp_path: Path) -> None:
-    """Golden rows exact, typical inputs taken: for the health example, 20 features, and nasty names."""
+    """Golden rows exact, typical inputs taken: for the health example, 20 features, nasty names, and windows."""
     files = sorted(clients.glob("packages/*_model/test/*_test.dart"))
-    assert len(files) == 3
-    assert run_tests(dart, clients, files, tmp_path) == "9 of 9 passed"
+    assert len(files) == 4
+    assert run_tests(dart, clients, files, tmp_path) == "12 of 12 passed"
+
+
+def test_windows_and_transforms_are_those_of_python(dart: Dart, clients: Path, windows: Bundle, tmp_path: Path) -> None:
+    """The typed input takes lists, and the typed output has the value in its unit, in Python's bits."""
+    wind, visitors = [3.5, 4.5, 12.0, 7.25], [0, 3, 19, 20]
+    row = np.array([[v for step in zip(wind, visitors, strict=True) for v in step]], np.float32)
+    raw = Interpreter(windows.read("tflite/model.tflite")).run(row)[0]
+    program = tmp_path / "say.dart"
+    program.write_text(
+        "import 'dart:typed_data';\n\nimport 'package:windows_model/windows_model.dart';\n\n"
+        "Future<void> main() async {\n"
+        "  final model = await WindowsModel.load();\n"
+        f"  final input = WindowsInput(windSpeed: const {wind}, visitors: const {visitors});\n"
+        "  final answer = await model.predict(input);\n"
+        f"  final raw = await model.edge.predictFlat(Float32List.fromList(const {row[0].tolist()}));\n"
+        "  print([answer.marketSize, answer.growth, ...raw].join(' '));\n"
+        "  print(model.check(input.copyWith(visitors: const [1, 2])).single.message);\n}\n"
+    )
+    done = dart.run(program, package_config(clients, tmp_path / "packages.json"))
+    assert done.returncode == 0, summary(done)
+    numbers, complaint = done.stdout.splitlines()
+    size = inverse("log10", raw[:1])[0]
+    assert np.array([float(n) for n in numbers.split()], np.float32).tolist() == [size, raw[1], raw[0], raw[1]]
+    assert complaint == '"visitors" must be 4 numbers, the newest last, not 2'
 
 
 def test_a_wrong_golden_row_is_found(dart: Dart, twenty: Bundle, tmp_path: Path) -> None:
@@ -148,22 +177,24 @@ def manifests(draw: st.DrawFn) -> Manifest:
     """A manifest of whatever names and numbers; no file of it is looked at."""
     names = draw(st.lists(texts, min_size=1, max_size=6, unique=True))
     features = []
+    steps = draw(st.sampled_from([None, None, 2, 24]))
     for place, name in enumerate(names):
         low = draw(st.floats(-1e30, 1e30))
         high = draw(st.floats(low, 3e38))
-        kind = draw(st.sampled_from(["number", "integer", "category"]))
+        kind = draw(st.sampled_from(["number", "integer", *([] if steps else ["category"])]))
         labels = tuple(draw(st.lists(texts, min_size=1, max_size=4, unique=True))) if kind == "category" else ()
         if kind != "number":
             low, high = float(draw(st.integers(-9, 9))), float(draw(st.integers(9, 99)))
         middle = min(max(draw(st.floats(-1e30, 1e30)), low), high)
-        features.append(Feature(name, draw(texts), kind, "x", place, (low, high), middle, 1.0, labels))
-    results = tuple(Output(name, draw(texts)) for name in draw(st.lists(texts, min_size=1, max_size=3, unique=True)))
+        features.append(Feature(name, draw(texts), kind, "x", place, (low, high), middle, 1.0, labels, steps))
+    given = draw(st.lists(texts, min_size=1, max_size=3, unique=True))
+    results = tuple(Output(name, draw(texts), draw(st.sampled_from([None, "log10"]))) for name in given)
     return seal(
         replace(
             _EMPTY,
             name=draw(texts),
             version=draw(texts),
-            inputs=(Signature("x", (1, len(names))),),
+            inputs=(Signature("x", (1, len(names) * (steps or 1))),),
             outputs=(Signature("y", (1, len(results))),),
             features=tuple(features),
             results=results,

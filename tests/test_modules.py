@@ -14,13 +14,13 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    expressions graph config manifest models golden
+    expressions transforms graph config manifest models golden
     affine metrics arena plan engine_memory shards wheel python_stub
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime compression pyodide_runtime
+    placement data features tfjs_runtime compression pyodide_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
@@ -38,7 +38,7 @@ ORDER = """
     publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
     publishing.firebase_json publishing.planning publishing.remote_config
-    publish releases
+    publish releases gallery
     bench bench.measures bench.records bench.runner
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
     bench.machine bench.visits bench.answers bench.tflite_child
@@ -48,7 +48,7 @@ ORDER = """
     bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep bench.serving bench.flutter_runs
     bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     cli.options cli.console cli
-    cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
+    cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve cli.gallery
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     cli.bench cli.bench_run cli.sweep cli.bench_report cli.bench_serve cli.bench_import
     __main__
@@ -72,7 +72,7 @@ HEAVY = {
     "rich": {"cli.console"},
     "segno": {"cli.bench_serve"},
     "mlflow": {"bench.mlflow_log"},
-    "brotli": {"report", "quantize_model", "compression"},
+    "brotli": {"report", "quantize_model", "compression", "gallery"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

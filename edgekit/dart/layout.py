@@ -44,6 +44,11 @@ def render(node: Node, indent: int = 0, after: str = "") -> str:
     return " " * indent + _at(node, indent, after, indent)
 
 
+def fits(line: str) -> bool:
+    """Tell whether the formatter leaves a line as long as it is."""
+    return _units(line) <= WIDTH
+
+
 def literal(text: str) -> str:
     """Return a Dart string that reads as the text, with nothing in it that an editor would hide."""
     return "'" + "".join(_character(c) for c in text) + "'"

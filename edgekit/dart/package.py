@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from edgekit.dart.layout import Call, Either, Node, Pair, doc, literal, number, render, strings
+from edgekit.dart.layout import Call, Either, Node, Pair, doc, fits, literal, number, render, strings
 from edgekit.dart.schema import Field, Schema, elements, typical
 from edgekit.manifest import FileEntry
 from edgekit.plan import Plan, Step, operators
@@ -76,12 +76,16 @@ def _spec(schema: Schema, embeds: bool) -> str:
     text = "import 'package:edgekit_client/edgekit_client.dart';\n\n"
     text += "import 'embedded.g.dart';\n\n" if embeds else ""
     text += f"/// What the classes of this package were made for.\nconst modelSpec = {_spec_call(schema, embeds)}\n"
-    text += f"\nconst _features = {_list('FeatureSpec', [_feature(f) for f in schema.fields])}\n"
+    text += f"\n{_list('_features', 'FeatureSpec', [_feature(f) for f in schema.fields])}\n"
     results: list[tuple[Node, ...]] = [
-        (Pair("name:", literal(r.name)), Pair("unit:", literal(r.unit)))
+        (
+            Pair("name:", literal(r.name)),
+            Pair("unit:", literal(r.unit)),
+            *([f"transform: ResultTransform.{r.transform}"] if r.transform else []),
+        )
         for r in (manifest.results if schema.results else ())
     ]
-    text += f"\nconst _results = {_list('ResultSpec', results)}\n"
+    text += f"\n{_list('_results', 'ResultSpec', results)}\n"
     for field in schema.fields:
         if field.is_enum:
             labels = Call("[", tuple(literal(label) for label in field.feature.categories), "]")
@@ -107,19 +111,14 @@ def _spec_call(schema: Schema, embeds: bool) -> str:
     return render(Call("ModelSpec(", tuple(parts), ")"), after=";")
 
 
-def _list(kind: str, rows: list[tuple[Node, ...]]) -> str:
+def _list(name: str, kind: str, rows: list[tuple[Node, ...]]) -> str:
     if not rows:
-        return f"<{kind}>[];"
-    column = len("const _features = ")
-    node = Call("[", tuple(Call(f"{kind}(", row, ")") for row in rows), "]")
-    return render(node, after=";") if len(rows) > 1 else _one(kind, rows[0], column)
-
-
-def _one(kind: str, row: tuple[Node, ...], column: int) -> str:
-    flat = render(Call("[", (Call(f"{kind}(", row, ")"),), "]"), after=";")
-    if "\n" not in flat and len(flat) + column > 80:
-        return f"[\n{render(Call(f'{kind}(', row, ')'), 2, ',')}\n];"
-    return flat
+        return f"const {name} = <{kind}>[];"
+    calls = [Call(f"{kind}(", row, ")") for row in rows]
+    flat = f"const {name} = {render(Call('[', tuple(calls), ']'), after=';')}"
+    if "\n" in flat or fits(flat):
+        return flat
+    return "\n".join([f"const {name} = [", *(render(call, 2, ",") for call in calls), "];"])
 
 
 def _feature(field: Field) -> tuple[Node, ...]:
@@ -135,6 +134,8 @@ def _feature(field: Field) -> tuple[Node, ...]:
     ]
     if field.is_enum:
         parts.append(f"categories: _labels{field.place}")
+    if feature.steps:
+        parts += [f"steps: {feature.steps}", Pair("input:", literal(feature.input))]
     return tuple(parts)
 
 
@@ -143,7 +144,9 @@ def _input(schema: Schema) -> str:
     enums = "".join(_enum(field) for field in fields if field.is_enum)
     constructor = Call(f"const {name}({{", tuple(f"required this.{f.member}" for f in fields), "});")
     usual = Call(f"const {name}.typical({{", tuple(Pair(f"this.{f.member} =", _default(f)) for f in fields), "});")
-    text = enums + doc(f"What {schema.manifest.name} predicts from, in the units of its features.")
+    client = "import 'package:edgekit_client/edgekit_client.dart';\n\n"
+    text = client if any(f.steps > 1 for f in fields) else ""
+    text += enums + doc(f"What {schema.manifest.name} predicts from, in the units of its features.")
     text += f"final class {name} {{\n{render(constructor, 2)}\n\n"
     text += "  /// The means of the training rows: a start for forms, not for people.\n"
     text += f"{render(usual, 2)}\n"
@@ -181,11 +184,12 @@ def _enum(field: Field) -> str:
     )
 
 
-def _default(field: Field) -> str:
+def _default(field: Field) -> Node:
     value = typical(field)
     if field.is_enum:
         return f"{field.type}.{field.labels[int(value) - field.first_code]}"
-    return str(int(value)) if field.type == "int" else number(value)
+    single = number(value) if field.feature.kind == "number" else str(int(value))
+    return Call("const FlatSeries(", (str(field.steps), single), ")") if field.steps > 1 else single
 
 
 def _about(field: Field) -> list[str]:
@@ -194,8 +198,9 @@ def _about(field: Field) -> list[str]:
     if field.is_enum:
         return [f"{feature.name}: one of {len(field.labels)} labels."]
     low, high = (f"{end:.7g}" for end in feature.range)
-    whole = ", whole numbers" if field.type == "int" else ""
-    return [f"{feature.name}{unit}, from {low} to {high}{whole}."]
+    whole = ", whole numbers" if feature.kind != "number" else ""
+    steps = f", {field.steps} steps, the newest last" if field.steps > 1 else ""
+    return [f"{feature.name}{unit}, from {low} to {high}{whole}{steps}."]
 
 
 def _flat_input(schema: Schema) -> str:
@@ -213,8 +218,8 @@ def _output(schema: Schema) -> str:
     pairs = list(zip(schema.results, results, strict=True))
     assigned = [f"{member} = values[{at}]" for at, member in enumerate(schema.results)]
     head = f"  {name}.of(Float32List values)"
-    initial = f"{head} : {assigned[0]};"
-    if len(assigned) > 1 or len(initial) > 80:
+    initial = f"{head} : {', '.join(assigned)};"
+    if not fits(initial):
         initial = f"{head}\n    : " + ",\n      ".join(assigned) + ";"
     text = "import 'dart:typed_data';\n\n" + doc(f"What {schema.manifest.name} answers.")
     text += f"final class {name} {{\n  /// Read the model's flat answer.\n{initial}\n"
@@ -256,7 +261,8 @@ def _model(schema: Schema, embeds: bool) -> str:
         text += _typed_predict(schema)
     else:
         text += f"  /// Predict.\n  Future<{schema.output}> predict({schema.input} input) async {{\n"
-        text += f"    return {schema.output}.of(await edge.predictFlat(input.values));\n  }}\n\n"
+        text += "    final answer = await edge.predictFlat(input.values);\n"
+        text += f"    return {schema.output}.of(edge.inUnits(answer));\n  }}\n\n"
     return text + "  /// Free what the runtime holds.\n  Future<void> close() => edge.close();\n}\n"
 
 

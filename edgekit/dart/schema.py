@@ -11,7 +11,7 @@ from pathlib import Path
 from edgekit.assets import asset
 from edgekit.dart.names import CORE_TYPES, MAX_LENGTH, file_name, member_name, members, type_name, unique
 from edgekit.errors import InputError
-from edgekit.manifest import Feature, Manifest, Signature
+from edgekit.manifest import Feature, Manifest, Signature, places_of
 
 #: What the generated classes have beside a member for each feature or result.
 INPUT_MEMBERS = ("values", "copyWith", "typical")
@@ -29,7 +29,7 @@ class Field:
 
     feature: Feature
     member: str
-    type: str  # double, int, or the name of its enum
+    type: str  # double, int, the name of its enum, or List<double> and List<int> for a series
     #: For an enum: a member for each label, and the code of the first one.
     labels: tuple[str, ...] = ()
     first_code: int = 0
@@ -38,6 +38,10 @@ class Field:
     @property
     def is_enum(self) -> bool:
         return bool(self.labels)
+
+    @property
+    def steps(self) -> int:
+        return self.feature.steps or 1
 
 
 @dataclass(frozen=True)
@@ -88,16 +92,14 @@ def client_types() -> frozenset[str]:
 
 
 def _fields(manifest: Manifest, prefix: str, taken: frozenset[str]) -> tuple[Field, ...]:
-    offsets, total = {}, 0
-    for signature in manifest.inputs:
-        offsets[signature.name] = total
-        total += elements(signature)
+    total = sum(map(elements, manifest.inputs))
     if not manifest.features:
         return ()
-    by_place = {offsets[f.input] + f.index: f for f in manifest.features}
-    if sorted(by_place) != list(range(total)):
+    places = places_of(manifest)
+    if sorted(place for steps in places for place in steps) != list(range(total)):
         raise InputError("manifest.json has features for other places than its inputs have; export the bundle again")
-    ordered = [by_place[place] for place in range(total)]
+    by_place = {steps[0]: feature for steps, feature in zip(places, manifest.features, strict=True)}
+    ordered = [by_place[place] for place in sorted(by_place)]
     types = set(taken) | {f"{prefix}{end}" for end in ("Model", "Input", "Output")}
     names = members((f.name for f in ordered), "feature", INPUT_MEMBERS)
     fields = []
@@ -109,7 +111,8 @@ def _fields(manifest: Manifest, prefix: str, taken: frozenset[str]) -> tuple[Fie
             labels = tuple(members(feature.categories, "label", ENUM_MEMBERS))
             fields.append(Field(feature, member, enum, labels, first_code(feature), place))
         else:
-            fields.append(Field(feature, member, "double" if feature.kind == "number" else "int", place=place))
+            number = "double" if feature.kind == "number" else "int"
+            fields.append(Field(feature, member, f"List<{number}>" if feature.steps else number, place=place))
     return tuple(fields)
 
 
@@ -138,6 +141,6 @@ def typical(field: Field) -> float:
         at = round(feature.mean) - field.first_code
         return float(field.first_code + min(max(at, 0), len(field.labels) - 1))
     low, high = feature.range
-    if field.type == "int":
+    if feature.kind != "number":
         return float(min(max(round(feature.mean), math.ceil(low)), math.floor(high)))
     return min(max(float(f"{feature.mean:.4g}"), low), high)

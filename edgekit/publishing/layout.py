@@ -64,7 +64,8 @@ def first_load(bundle: Bundle) -> list[str]:
     largest = max((f for f in entry.files if f.build), key=lambda f: f.bytes, default=None)
     files = [f.path for f in entry.files if f.build is None or f == largest]
     root = f"/{bundle.manifest.name}/"
-    page = [p for p in page_files(bundle.manifest.name) if not p.endswith("/sw.js")]
+    later = ("/sw.js",) if any(f.steps for f in bundle.manifest.features) else ("/sw.js", "/series.js")
+    page = [p for p in page_files(bundle.manifest.name) if not p.endswith(later)]
     return [*page, f"{root}channel.json", *(f"{root}bundles/{bundle.manifest.id}/{p}" for p in [MANIFEST, *files])]
 
 

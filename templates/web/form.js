@@ -1,8 +1,15 @@
 /** The form of a model: a field for each feature, or one box of numbers where the features have no names. */
 
-/** @returns {{values: () => object | number[], show: (problems: {field?: string, message: string}[]) => void, reset: () => void}} */
-export function createForm(container, { features, count }, onChange) {
-  return features.length ? namedForm(container, features, onChange) : flatForm(container, count, onChange);
+/**
+ * @param series the module series.js, where a feature has steps; `golden` is the address of golden.json for its examples
+ * @returns {{values: () => object | number[], show: (problems: {field?: string, message: string}[]) => void, reset: () => void, ready?: () => void}}
+ */
+export function createForm(container, { manifest, count, series, golden }, onChange) {
+  const { features } = manifest;
+  if (!features.length) return flatForm(container, count, onChange);
+  const fields = features.map((feature, i) => fieldOf(feature, `f${i}`, { onChange, series }));
+  const examples = series?.exampleChoice(manifest, golden, fields, onChange);
+  return namedForm(container, fields, examples);
 }
 
 /** A number as a person wants to read it: about four digits, and no more after the point than they are worth. */
@@ -24,13 +31,17 @@ export function sentence(message) {
   return `${isPath ? message[0] : message[0].toUpperCase()}${message.slice(1)}.`;
 }
 
-function namedForm(container, features, onChange) {
-  const fields = features.map((feature, i) => {
-    const field = feature.categories?.length && feature.kind === 'category' ? selectField(feature, `f${i}`) : numberField(feature, `f${i}`, onChange);
-    field.element.addEventListener('input', onChange);
-    return field;
-  });
-  container.replaceChildren(...fields.map((field) => field.element));
+function fieldOf(feature, id, { onChange, series }) {
+  if (feature.steps) return series.seriesField(feature, id, onChange);
+  const field = feature.categories?.length && feature.kind === 'category' ? selectField(feature, id) : numberField(feature, id, onChange);
+  field.element.addEventListener('input', onChange);
+  return field;
+}
+
+function namedForm(container, fields, examples) {
+  const elements = fields.map((field) => field.element);
+  container.replaceChildren(...(examples ? [examples.element] : []), ...elements);
+  for (const element of elements) element.addEventListener('input', () => examples?.touch());
   return {
     values() {
       const given = fields.map((field) => [field.name, field.read()]).filter(([, value]) => value !== undefined);
@@ -40,7 +51,11 @@ function namedForm(container, features, onChange) {
       const wrong = new Set(problems.map((problem) => problem.field));
       for (const field of fields) field.showError(wrong.has(field.name));
     },
-    reset: () => fields.forEach((field) => field.reset()),
+    reset() {
+      examples?.reset();
+      fields.forEach((field) => field.reset());
+    },
+    ready: () => examples?.first(),
   };
 }
 
@@ -79,7 +94,7 @@ function numberField(feature, id, onChange) {
 
   const reset = () => set(snap(feature.mean));
   reset();
-  return { element, name: feature.name, showError, reset, read: () => (Number.isNaN(number.valueAsNumber) ? undefined : number.valueAsNumber) };
+  return { element, name: feature.name, showError, reset, take: ([value]) => set(value), read: () => (Number.isNaN(number.valueAsNumber) ? undefined : number.valueAsNumber) };
 }
 
 /** Where a key moves a value to. Browsers leave open what arrows do to a slider without steps. */
@@ -104,11 +119,12 @@ function selectField(feature, id) {
   };
   reset();
   element.classList.add('choice');
-  return { element, name: feature.name, showError, reset, read: () => select.value };
+  const take = ([code]) => (select.selectedIndex = Math.min(Math.max(Math.round(code) - first, 0), feature.categories.length - 1));
+  return { element, name: feature.name, showError, reset, take, read: () => select.value };
 }
 
 /** The parts that every field has: label with unit, control, the range, and room for an error. */
-function frame(feature, id, control) {
+export function frame(feature, id, control) {
   const element = make('div', { className: 'field' });
   const label = make('label', { htmlFor: id, textContent: heading(feature.name) });
   if (feature.unit) label.append(' ', make('span', { className: 'unit', textContent: feature.unit }));
@@ -173,6 +189,6 @@ function plain(value, step) {
   return String(Math.abs(short - value) > step / 1000 ? Number(value.toPrecision(7)) : short);
 }
 
-function make(tag, properties) {
+export function make(tag, properties) {
   return Object.assign(document.createElement(tag), properties);
 }

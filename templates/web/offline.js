@@ -13,12 +13,18 @@ export async function keepOffline(model, say) {
   if (channel) return active.postMessage({ bundle: model.manifest.id, paths: published(model) }, [port2]);
   const files = model.manifest.targets[model.target].files;
   const used = files.filter((file) => file.role !== 'engine' || file.build === model.build);
-  active.postMessage({ id: model.manifest.id, paths: used.map((file) => file.path) }, [port2]);
+  const paths = used.map((file) => file.path);
+  active.postMessage({ id: model.manifest.id, paths: [...paths, ...examples(model)] }, [port2]);
 }
 
 /** What a published page needs beside itself; the files of the model are kept by the runtime, in its own cache. */
 function published({ manifest, target }) {
   const runtime = manifest.targets[target].files.filter(({ role }) => role === 'runtime').map(({ path }) => path);
-  const files = ['manifest.json', ...runtime].map((path) => `bundles/${manifest.id}/${path}`);
+  const files = ['manifest.json', ...examples({ manifest }), ...runtime].map((path) => `bundles/${manifest.id}/${path}`);
   return ['channel.js', 'channel.json', ...files];
+}
+
+/** golden.json, where the form takes examples from it. */
+function examples({ manifest }) {
+  return manifest.features.some(({ steps }) => steps) ? [manifest.golden.path] : [];
 }

@@ -32,14 +32,16 @@ async function start() {
   batch = 1;
   try {
     const next = await open();
+    const series = next.manifest.features.some(({ steps }) => steps) ? await script('./series.js') : null;
     if (turn !== starts) return;
-    take(next);
+    take(next, series);
     await next.warmUp({ onProgress: (progress) => turn === starts && showProgress(progress) });
     if (turn !== starts) return;
     text('engine', `${NAMES[next.target]}, ${next.build}`);
     state('ready', 'Predicting');
     const rested = performance.now() + WARM_MS;
     do await update(); while (performance.now() < rested);
+    await form.ready?.();
     keepOffline(next, (message) => text('offline', message));
   } catch (error) {
     if (turn === starts) fail(error);
@@ -66,25 +68,26 @@ async function script(path) {
 }
 
 /** Make the page that of another model, or of the same one on another target. */
-function take(next) {
-  if (model?.manifest.id !== next.manifest.id) build(next);
+function take(next, series) {
+  if (model?.manifest.id !== next.manifest.id) build(next, series);
   model?.dispose();
   model = next;
   wanted = next.target;
   describeTarget();
 }
 
-function build({ manifest, target: chosen }) {
+function build({ manifest, target: chosen }, series) {
   const name = heading(manifest.name);
   document.title = name;
   text('name', name);
   text('version', `${manifest.version} (${manifest.id.slice(0, 8)})`);
   $('version').title = manifest.id;
   const count = manifest.inputs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-  form = createForm($('fields'), { features: manifest.features, count }, changed);
+  const folder = document.documentElement.dataset.channel ? `bundles/${manifest.id}` : 'bundle';
+  form = createForm($('fields'), { manifest, count, series, golden: `${folder}/golden.json` }, changed);
   $('fields').classList.toggle('many', manifest.features.length > 12);
   delete $('results').dataset.made;
-  describeQuantization(manifest.quantization ?? {}, manifest.results.length === 1 ? manifest.results[0].unit : '');
+  describeQuantization(manifest.quantization ?? {}, manifest.results.length === 1 ? ownUnit(manifest.results[0]) : '');
   const offered = Object.keys(NAMES).filter((target) => target in manifest.targets);
   $('targets').replaceChildren($('targets').firstElementChild, ...offered.map((target) => choice(target, target === chosen)));
 }
@@ -219,12 +222,17 @@ function showProgress({ loaded, total }) {
 
 function describeTarget() {
   const { parity, bound } = model.manifest.targets[model.target];
-  const unit = model.manifest.results[0]?.unit ?? '';
+  const unit = ownUnit(model.manifest.results[0]);
   const reference = parity === 'near' ? 'int8 TFLite' : 'float';
   text('parity', parity === 'exact' ? 'same bits as int8 TFLite' : `within ${Number(bound.toPrecision(3))} ${unit} of ${reference}`.replace('  ', ' '));
   for (const radio of $('targets').querySelectorAll('input')) radio.checked = radio.value === model.target;
   $('progress').value = 0;
   text('bytes', '\u00a0');
+}
+
+/** The unit of the model's own answer, which bounds and errors are in: that of what was trained on. */
+function ownUnit({ transform = '', unit = '' } = {}) {
+  return `${transform} ${unit}`.trim();
 }
 
 /** What int8 changed, where the manifest tells: the difference of the outputs, and the task's metric for both. */

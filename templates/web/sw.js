@@ -7,7 +7,7 @@
  */
 const SCOPE = new URL('./', self.location).href;
 const CACHE = `edgekit ${SCOPE}`;
-const PAGE = ['./', 'page.css', 'page.js', 'form.js', 'offline.js', 'icon.svg', 'app.webmanifest'].map((path) => new URL(path, SCOPE).href);
+const PAGE = ['./', 'page.css', 'page.js', 'form.js', 'series.js', 'offline.js', 'icon.svg', 'app.webmanifest'].map((path) => new URL(path, SCOPE).href);
 const BUNDLE = `${SCOPE}bundle/`;
 const BUNDLES = `${SCOPE}bundles/`; // of a published page, each under its id
 const MANIFEST = `${BUNDLE}manifest.json`;
@@ -139,6 +139,7 @@ async function newest(cache) {
 /** URL -> entry of every file that a manifest names. */
 function entries(manifest) {
   const files = Object.values(manifest?.targets ?? {}).flatMap((target) => target.files ?? []);
+  if (manifest?.golden) files.push(manifest.golden); // the examples of a form with windows of time
   return new Map(files.map((entry) => [`${BUNDLE}${entry.path}`, entry]));
 }
 

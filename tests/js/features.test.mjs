@@ -101,3 +101,37 @@ test('a model without named features takes flat arrays only', () => {
   assert.throws(() => encode([1, 'a', 3], 'reject', manifest), { message: 'input[1] must be a finite number, not "a"' });
   assert.throws(() => encode([1, 1e39, 3], 'reject', manifest), { message: 'input[1] is 1e+39, too large for a 32-bit float' });
 });
+
+/** Two series of three steps side by side, and an input of one number after them. */
+const SERIES = {
+  inputs: [{ name: 'window', shape: [1, 3, 2] }, { name: 'x', shape: [1, 1] }],
+  features: [
+    { name: 'wind', unit: 'm/s', kind: 'number', input: 'window', index: 0, range: [0, 30], mean: 8, std: 1, steps: 3 },
+    { name: 'seats', unit: '', kind: 'integer', input: 'window', index: 1, range: [0, 9], mean: 8, std: 1, steps: 3 },
+    { name: 'age', unit: 'years', kind: 'number', input: 'x', index: 0, range: [0, 99], mean: 8, std: 1 },
+  ],
+};
+const DAY = { wind: [1, 2, 3], seats: [4, 5, 6], age: 7 };
+
+test('a series goes side by side with the others of its input', () => assert.deepEqual(encode(DAY, 'reject', SERIES), [1, 4, 2, 5, 3, 6, 7]));
+test('a series of any list', () => assert.deepEqual(encode({ ...DAY, wind: Float32Array.of(9, 8, 40) }, 'clamp', SERIES), [9, 4, 8, 5, 30, 6, 7]));
+test('a flat array is checked at every step', () => {
+  assert.deepEqual(encode([1, 4, 2, 5, 3, 6, 7], 'reject', SERIES), [1, 4, 2, 5, 3, 6, 7]);
+  assert.throws(() => encode([1, 4, 2, 5.5, 3, 6, 7], 'reject', SERIES), { field: 'seats', message: '"seats" at step 2 must be a whole number, not 5.5' });
+});
+
+/** [reason, change, field, message] */
+const WRONG_SERIES = [
+  ['missing', { wind: undefined }, 'wind', '"wind" is missing: give 3 numbers, the newest last'],
+  ['a number', { wind: 5 }, 'wind', '"wind" must be 3 numbers, the newest last, not 5'],
+  ['too short', { wind: [1, 2] }, 'wind', '"wind" must be 3 numbers, the newest last, not 2'],
+  ['outside the range at one step', { wind: [1, 2, 31] }, 'wind', '"wind" at step 3 is 31 m/s, outside the range 0 to 30 m/s'],
+  ['a hole', { seats: [1, NaN, 3] }, 'seats', '"seats" at step 2 must be a finite number, not NaN'],
+];
+for (const [reason, change, field, message] of WRONG_SERIES) {
+  test(`a series refused: ${reason}`, () => {
+    const input = { ...DAY, ...change };
+    assert.throws(() => encode(input, 'reject', SERIES), { code: 'input', field, message });
+    assert.deepEqual(new Features(SERIES).check(input), [{ field, message }]);
+  });
+}

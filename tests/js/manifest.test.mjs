@@ -9,8 +9,8 @@ const AGAIN = 'export the bundle again';
 
 /** [what is attacked, the edit, what follows "manifest.json " up to the advice] */
 const ATTACKS = [
-  ['a later schema', (m) => { m.schema_version = 2; }, 'has schema_version 2, this runtime reads 1; use the runtime of the same edgekit'],
-  ['no schema', (m) => { delete m.schema_version; }, 'has schema_version none, this runtime reads 1; use the runtime of the same edgekit'],
+  ['a later schema', (m) => { m.schema_version = 3; }, 'has schema_version 3, this runtime reads 1 and 2; use the runtime of the same edgekit'],
+  ['no schema', (m) => { delete m.schema_version; }, 'has schema_version none, this runtime reads 1 and 2; use the runtime of the same edgekit'],
   ['a malformed id', (m) => { m.id = 'x'; }, `has a malformed id; ${AGAIN}`],
   ['no name', (m) => { delete m.name; }, `needs text for name; ${AGAIN}`],
   ['targets as a list', (m) => { m.targets = []; }, `needs an object for targets; ${AGAIN}`],

@@ -92,8 +92,8 @@ export interface PredictOptions {
   signal?: AbortSignal;
 }
 
-/** By feature name. A category is given as its label or its code. */
-export type NamedInput = Record<string, number | string>;
+/** By feature name. A category is given as its label or its code, a feature with steps as that many numbers, the newest last. */
+export type NamedInput = Record<string, number | string | ArrayLike<number>>;
 
 /** All inputs one behind the other in the order of `manifest.inputs`, each row-major. */
 export type FlatInput = ArrayLike<number>;
@@ -118,7 +118,7 @@ export interface Model {
   warmUp(options?: WarmUpOptions): Promise<void>;
 
   /**
-   * Predict from features in their own units.
+   * Predict from features in their own units; a result with a transform is given with it undone, in its `unit`.
    * Resolves to a number for each of `manifest.results`, by name; for a model whose results are not named
    * (more than 256 numbers), to a Float32Array for each of `manifest.outputs`.
    */
@@ -127,7 +127,10 @@ export interface Model {
     options?: PredictOptions,
   ): Promise<Record<string, Result>>;
 
-  /** Predict from and to flat arrays; only the length and that all numbers are finite is checked. */
+  /**
+   * Predict from and to flat arrays, the model's own answer with no transform undone; only the length and that all
+   * numbers are finite is checked.
+   */
   predictArray(flat: FlatInput, options?: { signal?: AbortSignal }): Promise<Float32Array>;
 
   /** Every wrong field of an input, not only the first one; needs no download. */
@@ -145,7 +148,7 @@ export declare function load(url: string | URL, options?: LoadOptions): Promise<
 
 /** manifest.json; see docs/bundle.md. */
 export interface Manifest {
-  readonly schema_version: 1;
+  readonly schema_version: 1 | 2;
   /** The sha256 of everything else in the manifest, and so of every file. */
   readonly id: string;
   readonly name: string;
@@ -153,7 +156,7 @@ export interface Manifest {
   readonly task: string;
   readonly inputs: readonly Signature[];
   readonly outputs: readonly Signature[];
-  /** One for each input number, or empty. */
+  /** One for each input number, or one for each series of them; or empty. */
   readonly features: readonly Feature[];
   /** One for each output number, or empty. */
   readonly results: readonly Result[];
@@ -182,11 +185,15 @@ export interface Feature {
   readonly mean: number;
   readonly std: number;
   readonly categories?: readonly string[];
+  /** Of a series: how many numbers it has, the newest last; step s is at index + s * the number of this input's features. */
+  readonly steps?: number;
 }
 
 export interface Result {
   readonly name: string;
   readonly unit: string;
+  /** What was done to the label before training; `predict` undoes it, `predictArray` and golden.json do not. */
+  readonly transform?: 'log' | 'log10' | 'log1p';
 }
 
 export interface TargetEntry {

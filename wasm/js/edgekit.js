@@ -6,6 +6,7 @@ import { download, openSource } from './fetch.js';
 import { elements, fetchManifest } from './manifest.js';
 import * as remote from './remote.js';
 import { Shared } from './shared.js';
+import { inverse } from './transforms.js';
 import * as wasm from './wasm.js';
 
 export { EdgekitError };
@@ -146,11 +147,11 @@ class Model {
     return engine;
   }
 
-  /** Results by name; a model with too many outputs to name gives an array for each output tensor. */
+  /** Results by name, each with its transform undone; a model with too many outputs to name gives an array for each output tensor. */
   #name(flat) {
     const named = {};
     const { results } = this.manifest;
-    for (let i = 0; i < results.length; i++) named[results[i].name] = flat[i];
+    for (let i = 0; i < results.length; i++) named[results[i].name] = inverse(results[i].transform, flat[i]);
     if (results.length) return named;
     let from = 0;
     for (const { name, size } of this.#outputs) named[name] = flat.slice(from, (from += size));

@@ -1,5 +1,5 @@
 import { EdgekitError } from './errors.js';
-import { elements } from './manifest.js';
+import { countBy, elements } from './manifest.js';
 
 const POLICIES = ['reject', 'clamp', 'allow'];
 
@@ -15,7 +15,8 @@ export class Features {
       offsets.set(input.name, this.count);
       this.count += elements(input);
     }
-    this.#fields = features.map((feature) => compile(feature, offsets.get(feature.input) + feature.index));
+    const apart = countBy(features);
+    this.#fields = features.map((feature) => compile(feature, offsets.get(feature.input) + feature.index, apart.get(feature.input)));
     this.#byName = new Map(this.#fields.map((field) => [field.name, field]));
   }
 
@@ -38,7 +39,8 @@ export class Features {
       }
     };
     for (const name of Object.keys(input)) if (!this.#byName.has(name)) attempt(() => { throw this.#unknown(name); });
-    for (const field of this.#fields) attempt(() => settle(field, own(input, field.name), policy));
+    const nowhere = [];
+    for (const field of this.#fields) attempt(() => place(field, own(input, field.name), nowhere, policy));
     return problems;
   }
 
@@ -59,8 +61,10 @@ export class Features {
     }
     this.#requireLength(input);
     for (const field of this.#fields) {
-      const value = input[field.place];
-      out[field.place] = fits(field, value) ? value : settle(field, value, policy);
+      for (let step = 0; step < field.steps; step++) {
+        const at = field.place + step * field.apart;
+        out[at] = fits(field, input[at]) ? input[at] : settle(stepOf(field, step), input[at], policy);
+      }
     }
   }
 
@@ -71,7 +75,8 @@ export class Features {
     if (extra) throw this.#unknown(Object.keys(input).find((name) => !this.#byName.has(name)) ?? 'an inherited key');
     for (const field of this.#fields) {
       const value = input[field.name];
-      out[field.place] = fits(field, value) ? value : settle(field, own(input, field.name), policy);
+      if (field.steps === 1 && fits(field, value)) out[field.place] = value;
+      else place(field, own(input, field.name), out, policy);
     }
   }
 
@@ -92,8 +97,8 @@ export class Features {
   }
 }
 
-function compile(feature, place) {
-  const { name, unit, kind, range } = feature;
+function compile(feature, place, apart) {
+  const { name, unit, kind, range, steps = 1 } = feature;
   const labels = feature.categories ?? [];
   const isCategory = kind === 'category' && labels.length > 0;
   // The code of the first label: 0, or the lower end of the range where the labels just fill the range.
@@ -101,11 +106,30 @@ function compile(feature, place) {
   const bounds = isCategory ? [first, first + labels.length - 1] : range;
   const isWhole = kind !== 'number';
   return {
-    name, unit, place, isWhole, labels: isCategory ? labels : null, first, range,
+    name, unit, place, steps, apart, isWhole, labels: isCategory ? labels : null, first, range,
     // The input is a float32: 0.1 as a float32 must not lie outside a range that ends at 0.1.
     low: Math.fround(isWhole ? Math.ceil(bounds[0]) : bounds[0]),
     high: Math.fround(isWhole ? Math.floor(bounds[1]) : bounds[1]),
   };
+}
+
+/** Put a value where its field is in the input, of a series each step; throws what is wrong with the first bad one. */
+function place(field, value, out, policy) {
+  if (field.steps === 1) {
+    out[field.place] = settle(field, value, policy);
+    return;
+  }
+  const { name, steps } = field;
+  if (value === undefined) throw wrong(`${quoted([name])} is missing: give ${steps} numbers, the newest last`, name);
+  if (!isList(value) || value.length !== steps) {
+    throw wrong(`${quoted([name])} must be ${steps} numbers, the newest last, not ${isList(value) ? value.length : show(value)}`, name);
+  }
+  for (let step = 0; step < steps; step++) out[field.place + step * field.apart] = settle(stepOf(field, step), value[step], policy);
+}
+
+/** The field as messages show it at a step of its series. */
+function stepOf(field, step) {
+  return field.steps === 1 ? field : { ...field, at: ` at step ${step + 1}` };
 }
 
 /** The quick way: true for a number that needs no second look. */
@@ -118,14 +142,15 @@ function fits(field, value) {
 /** The slow way: the number to use, or the error that says what is wrong with the field. */
 function settle(field, value, policy) {
   const { name } = field;
-  if (value === undefined) throw wrong(`${quoted([name])} is missing: give ${expected(field)}`, name);
+  const it = `${quoted([name])}${field.at ?? ''}`;
+  if (value === undefined) throw wrong(`${it} is missing: give ${expected(field)}`, name);
   if (field.labels) return category(field, value);
-  if (typeof value !== 'number') throw wrong(`${quoted([name])} must be a number, not ${show(value)}`, name);
-  if (!Number.isFinite(Math.fround(value))) throw wrong(`${quoted([name])} must be a finite number, not ${show(value)}`, name);
-  if (field.isWhole && !Number.isInteger(value)) throw wrong(`${quoted([name])} must be a whole number, not ${show(value)}`, name);
+  if (typeof value !== 'number') throw wrong(`${it} must be a number, not ${show(value)}`, name);
+  if (!Number.isFinite(Math.fround(value))) throw wrong(`${it} must be a finite number, not ${show(value)}`, name);
+  if (field.isWhole && !Number.isInteger(value)) throw wrong(`${it} must be a whole number, not ${show(value)}`, name);
   if (fits(field, value) || policy === 'allow') return value;
   if (policy === 'clamp') return Math.min(Math.max(value, field.low), field.high);
-  throw wrong(`${quoted([name])} is ${withUnit(field, show(value))}, outside the range ${span(field)}`, name);
+  throw wrong(`${it} is ${withUnit(field, show(value))}, outside the range ${span(field)}`, name);
 }
 
 function category(field, value) {

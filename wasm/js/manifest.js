@@ -1,8 +1,10 @@
 import { EdgekitError } from './errors.js';
 import { readBody, request, room } from './fetch.js';
 import { retry } from './retry.js';
+import { TRANSFORMS } from './transforms.js';
 
-export const SCHEMA_VERSION = 1;
+/** 2 adds the steps of a feature and the transform of a result. */
+export const SCHEMA_VERSIONS = [1, 2];
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 const MAX_FILE_BYTES = 2_000_000_000;
 const MAX_ELEMENTS = 2 ** 28;
@@ -35,9 +37,9 @@ export function parseManifest(text) {
     throw refusal('is not JSON');
   }
   record(manifest, '');
-  if (manifest.schema_version !== SCHEMA_VERSION) {
+  if (!SCHEMA_VERSIONS.includes(manifest.schema_version)) {
     const found = JSON.stringify(manifest.schema_version) ?? 'none';
-    throw new EdgekitError('manifest', `${FILE} has schema_version ${found}, this runtime reads ${SCHEMA_VERSION}; use the runtime of the same edgekit`, { file: FILE });
+    throw new EdgekitError('manifest', `${FILE} has schema_version ${found}, this runtime reads ${SCHEMA_VERSIONS.join(' and ')}; use the runtime of the same edgekit`, { file: FILE });
   }
   if (!SHA256.test(manifest.id)) throw refusal('has a malformed id');
   for (const key of ['name', 'version', 'task']) string(manifest[key], key);
@@ -97,19 +99,29 @@ function signatures(value, where) {
   return sizes;
 }
 
+/** How many features each input has: of a series, the numbers from one step to the next. */
+export function countBy(features) {
+  const counts = new Map();
+  for (const feature of Array.isArray(features) ? features : []) counts.set(feature?.input, (counts.get(feature?.input) ?? 0) + 1);
+  return counts;
+}
+
 function checkFeatures({ features }, inputs) {
   const names = new Set();
   const places = new Set();
+  const apart = countBy(features);
   list(features, 'features').forEach((feature, i) => {
     const where = `features[${i}]`;
     record(feature, where);
     unique(feature.name, `${where}.name`, names);
     string(feature.unit, `${where}.unit`);
     if (!['number', 'integer', 'category'].includes(feature.kind)) throw refusal(`has an unknown kind in ${where}`);
-    if (!inputs.has(feature.input) || !whole(feature.index, 0, inputs.get(feature.input) - 1)) {
+    const { input, index, steps = 1 } = feature;
+    const last = whole(steps, 1, MAX_ELEMENTS) ? index + (steps - 1) * apart.get(input) : -1;
+    if (!inputs.has(input) || !whole(index, 0, last) || !whole(last, 0, inputs.get(input) - 1)) {
       throw refusal(`puts ${where} in a place that no input has`);
     }
-    unique(`${feature.input} ${feature.index}`, `the place of ${where}`, places);
+    for (let s = 0; s < steps; s++) unique(`${input} ${index + s * apart.get(input)}`, `the place of ${where}`, places);
     const [low, high] = list(feature.range, `${where}.range`);
     if (feature.range.length !== 2 || !Number.isFinite(low) || !Number.isFinite(high) || low > high) {
       throw refusal(`has a range in ${where} that is not two numbers, the lower first`);
@@ -119,7 +131,7 @@ function checkFeatures({ features }, inputs) {
     list(feature.categories ?? [], `${where}.categories`).forEach((label, j) => unique(label, `${where}.categories[${j}]`, labels));
   });
   const count = sum(inputs);
-  if (features.length && features.length !== count) throw refusal(`has ${features.length} features for ${count} input numbers`);
+  if (features.length && places.size !== count) throw refusal(`has ${places.size === features.length ? '' : `${places.size} numbers of `}${features.length} features for ${count} input numbers`);
 }
 
 function checkResults({ results }, outputs) {
@@ -128,6 +140,7 @@ function checkResults({ results }, outputs) {
     record(result, `results[${i}]`);
     unique(result.name, `results[${i}].name`, names);
     string(result.unit, `results[${i}].unit`);
+    if (![undefined, ...TRANSFORMS].includes(result.transform)) throw refusal(`has an unknown transform in results[${i}]`);
   });
   const count = sum(outputs);
   if (results.length && results.length !== count) throw refusal(`has ${results.length} results for ${count} output numbers`);

@@ -14,8 +14,9 @@ class ModelController extends ChangeNotifier {
   final EdgeHost host;
   final ModelSpec spec;
 
-  /// In the order of the features; null where the field holds no number.
-  final List<num?> values;
+  /// In the order of the features: a number, null where the field holds none,
+  /// or a list of numbers for a series.
+  final List<Object?> values;
 
   EdgeModel? model;
   Object? error;
@@ -32,8 +33,10 @@ class ModelController extends ChangeNotifier {
   CancelToken? _cancel;
   int _asked = 0;
 
-  static num _start(FeatureSpec feature) =>
-      feature.isWhole ? feature.typical.round() : feature.typical;
+  static Object _start(FeatureSpec feature) {
+    final value = feature.isWhole ? feature.typical.round() : feature.typical;
+    return feature.isSeries ? List<num>.filled(feature.steps, value) : value;
+  }
 
   /// Open the model and predict from the values as they are.
   Future<void> load() async {
@@ -50,7 +53,7 @@ class ModelController extends ChangeNotifier {
   }
 
   /// Change one value and predict again.
-  Future<void> setValue(int index, num? value) {
+  Future<void> setValue(int index, Object? value) {
     values[index] = value;
     notifyListeners();
     return predict();
@@ -92,7 +95,8 @@ class ModelController extends ChangeNotifier {
     return null;
   }
 
-  /// The answers along the range of a feature, the others as they are.
+  /// The answers along the range of a feature, the others as they are; a
+  /// series is the same number at every step.
   Future<List<(double, double)>> whatIf(int index, {int steps = 48}) async {
     final running = model;
     if (running == null || issues.isNotEmpty) return const [];
@@ -103,7 +107,7 @@ class ModelController extends ChangeNotifier {
       if (feature.isWhole) x = x.roundToDouble();
       if (points.isNotEmpty && points.last.$1 == x) continue;
       final row = [...values];
-      row[index] = x;
+      row[index] = feature.isSeries ? FlatSeries(feature.steps, x) : x;
       final result = await running.predictValues(
         row,
         outOfRange: OutOfRangePolicy.clamp,

@@ -357,6 +357,7 @@ class InputDecoration {
 
 class TextField extends StatefulWidget {
   const TextField({
+    int? maxLines,
     super.key,
     TextEditingController? controller,
     InputDecoration? decoration = const InputDecoration(),

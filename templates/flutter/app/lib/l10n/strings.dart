@@ -39,6 +39,9 @@ class Strings {
   String rangeOf(String low, String high, String unit) =>
       '$low to $high${unit.isEmpty ? '' : ' $unit'}';
 
+  String seriesOf(int steps, String range) =>
+      '$steps numbers, the newest last, $range';
+
   /// The name of a feature or result; a language may translate it here.
   String label(String name) => name;
 
@@ -48,6 +51,7 @@ class Strings {
     ValidationIssueKind.notWhole => 'Whole numbers only',
     ValidationIssueKind.outOfRange => 'Outside the range',
     ValidationIssueKind.unknownCategory => 'No such choice',
+    ValidationIssueKind.wrongSteps => 'Too few or too many numbers',
   };
 }
 
@@ -58,6 +62,7 @@ enum ValidationIssueKind {
   notWhole,
   outOfRange,
   unknownCategory,
+  wrongSteps,
 }
 
 /// The same in German.
@@ -118,12 +123,16 @@ class GermanStrings extends Strings {
   String rangeOf(String low, String high, String unit) =>
       '$low bis $high${unit.isEmpty ? '' : ' $unit'}';
   @override
+  String seriesOf(int steps, String range) =>
+      '$steps Zahlen, die neueste zuletzt, $range';
+  @override
   String issue(ValidationIssueKind kind) => switch (kind) {
     ValidationIssueKind.missing => 'Hier fehlt ein Wert',
     ValidationIssueKind.notFinite => 'Das ist keine Zahl',
     ValidationIssueKind.notWhole => 'Nur ganze Zahlen',
     ValidationIssueKind.outOfRange => 'Außerhalb des Bereichs',
     ValidationIssueKind.unknownCategory => 'Diese Auswahl gibt es nicht',
+    ValidationIssueKind.wrongSteps => 'Zu wenige oder zu viele Zahlen',
   };
 }
 

@@ -26,4 +26,5 @@ ValidationIssueKind kindOf(ValidationIssue issue) => switch (issue) {
   NotWhole() => ValidationIssueKind.notWhole,
   OutOfRange() => ValidationIssueKind.outOfRange,
   UnknownCategory() => ValidationIssueKind.unknownCategory,
+  WrongSteps() => ValidationIssueKind.wrongSteps,
 };

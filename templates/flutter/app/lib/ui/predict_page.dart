@@ -4,6 +4,7 @@ import '../l10n/strings.dart';
 import '../model_controller.dart';
 import 'feature_field.dart';
 import 'result_card.dart';
+import 'series_field.dart';
 
 /// The form and the answer.
 class PredictPage extends StatelessWidget {
@@ -29,14 +30,7 @@ class PredictPage extends StatelessWidget {
           child: ListView(
             padding: const EdgeInsets.symmetric(horizontal: 16),
             children: [
-              for (var i = 0; i < features.length; i++)
-                FeatureField(
-                  key: ValueKey(features[i].name),
-                  feature: features[i],
-                  value: controller.values[i],
-                  issue: controller.issueOf(features[i]),
-                  onChanged: (value) => controller.setValue(i, value),
-                ),
+              for (var i = 0; i < features.length; i++) _field(i),
               Align(
                 alignment: Alignment.centerLeft,
                 child: TextButton(
@@ -49,6 +43,29 @@ class PredictPage extends StatelessWidget {
           ),
         ),
       ],
+    );
+  }
+
+  Widget _field(int index) {
+    final feature = controller.spec.features[index];
+    final value = controller.values[index];
+    final issue = controller.issueOf(feature);
+    final key = ValueKey(feature.name);
+    if (value is List<num>) {
+      return SeriesField(
+        key: key,
+        feature: feature,
+        value: value,
+        issue: issue,
+        onChanged: (numbers) => controller.setValue(index, numbers),
+      );
+    }
+    return FeatureField(
+      key: key,
+      feature: feature,
+      value: value is num ? value : null,
+      issue: issue,
+      onChanged: (number) => controller.setValue(index, number),
     );
   }
 }

@@ -59,7 +59,10 @@ class _WhatIfPageState extends State<WhatIfPage> {
             final unit = spec.results.isEmpty ? '' : spec.results.first.unit;
             return LineChart(
               points: points,
-              marked: widget.controller.values[_feature]?.toDouble(),
+              marked: switch (widget.controller.values[_feature]) {
+                final num value => value.toDouble(),
+                _ => null,
+              },
               xUnit: feature.unit,
               yUnit: unit,
               semanticLabel:

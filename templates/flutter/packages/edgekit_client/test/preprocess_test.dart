@@ -80,6 +80,7 @@ void main() {
           NotWhole() => 'not whole',
           OutOfRange() => 'out of range',
           UnknownCategory() => 'unknown',
+          WrongSteps() => 'wrong steps',
         },
     ];
     expect(kinds, ['missing', 'not whole', 'unknown']);
@@ -100,6 +101,49 @@ void main() {
       () => encoder.encodeNamed({'velocity': 1}),
       throwsA(isA<ArgumentError>()),
     );
+  });
+
+  test('puts series side by side at each step', () {
+    FeatureSpec series(String name, double high) => FeatureSpec(
+      name: name,
+      unit: 'm',
+      kind: FeatureKind.number,
+      low: 0,
+      high: high,
+      typical: 1,
+      steps: 3,
+      input: 'window',
+    );
+    final window = InputEncoder([series('a', 9), series('b', 99), _speed]);
+    expect(
+      window.encode([
+        [1, 2, 3],
+        const FlatSeries(3, 10.0),
+        50,
+      ]),
+      [1.0, 10, 2, 10, 3, 10, 50],
+    );
+    final issues = window.check([
+      [1, 2],
+      [1, 100, -1],
+      7,
+    ]);
+    expect(issues.map((issue) => issue.message).toList(), [
+      '"a" must be 3 numbers, the newest last, not 2',
+      '"b" is 100 m, outside the range 0 to 99 m',
+    ]);
+    expect(window.check([null, 5, 7]).map((i) => i.message).toList(), [
+      '"a" is missing',
+      '"b" must be 3 numbers, the newest last, not 5',
+    ]);
+  });
+
+  test('undoes transforms', () {
+    expect(inverse(ResultTransform.none, 2.5), 2.5);
+    expect(inverse(ResultTransform.log10, 2), 100);
+    expect(inverse(ResultTransform.log, 0), 1);
+    expect(inverse(ResultTransform.log1p, 0), 0);
+    expect(inverse(ResultTransform.log10, 39), double.infinity);
   });
 
   test('steps a slider by round hundredths', () {

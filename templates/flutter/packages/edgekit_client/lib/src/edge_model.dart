@@ -8,6 +8,7 @@ import 'manifest.dart';
 import 'model_spec.dart';
 import 'preprocess.dart';
 import 'runtime/edge_runtime.dart';
+import 'transforms.dart';
 import 'validation.dart';
 
 /// A model that passed its golden rows on this device and is ready to predict.
@@ -96,15 +97,28 @@ final class EdgeModel {
     );
   }
 
-  /// Predict from values in the users' units, in the order of the features.
+  /// Predict from values in the users' units, in the order of the features, to
+  /// results in theirs.
   ///
   /// Throws [InvalidInput] with every wrong value.
   Future<Float32List> predictValues(
     List<Object?> values, {
     OutOfRangePolicy outOfRange = OutOfRangePolicy.reject,
-  }) => runtime.run(_encoder.encode(values, outOfRange));
+  }) async => inUnits(await runtime.run(_encoder.encode(values, outOfRange)));
 
-  /// Predict from the flat input as it is: for models without named features.
+  /// An answer of the model with the transforms of its results undone.
+  Float32List inUnits(Float32List answer) {
+    final results = manifest.results;
+    return Float32List.fromList([
+      for (var i = 0; i < answer.length; i++)
+        i < results.length
+            ? inverse(results[i].transform, answer[i])
+            : answer[i],
+    ]);
+  }
+
+  /// Predict from the flat input as it is to the model's own answer, with no
+  /// transform undone; see [inUnits].
   Future<Float32List> predictFlat(Float32List input) {
     if (input.length != manifest.inputCount) {
       throw ArgumentError(

@@ -1,3 +1,5 @@
+import 'transforms.dart';
+
 /// What values a feature takes.
 enum FeatureKind { number, integer, category }
 
@@ -11,6 +13,8 @@ final class FeatureSpec {
     required this.high,
     required this.typical,
     this.categories = const [],
+    this.steps = 1,
+    this.input = '',
   });
 
   /// The name in manifest.json.
@@ -29,6 +33,15 @@ final class FeatureSpec {
 
   /// The labels of a category; the code of the first one is [firstCode].
   final List<String> categories;
+
+  /// More than 1 for a series: its value is a list of that many numbers, the
+  /// newest last.
+  final int steps;
+
+  /// The input that a series is part of; all series of an input go together.
+  final String input;
+
+  bool get isSeries => steps > 1;
 
   /// Codes start at 0, or at [low] where the labels just fill the range.
   int get firstCode =>
@@ -57,8 +70,17 @@ final class FeatureSpec {
 
 /// One number of a model's answer.
 final class ResultSpec {
-  const ResultSpec({required this.name, required this.unit});
+  const ResultSpec({
+    required this.name,
+    required this.unit,
+    this.transform = ResultTransform.none,
+  });
 
   final String name;
+
+  /// The unit of what is shown, after [transform] is undone.
   final String unit;
+
+  /// What was done to the label before training.
+  final ResultTransform transform;
 }

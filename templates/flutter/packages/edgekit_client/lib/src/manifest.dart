@@ -5,6 +5,7 @@ import 'canonical_json.dart';
 import 'errors.dart';
 import 'feature.dart';
 import 'sha256.dart';
+import 'transforms.dart';
 
 /// A file of a bundle.
 final class FileEntry {
@@ -89,7 +90,8 @@ final class Manifest {
     for (final file in filesOf(targets.keys)) file.path: file,
   };
 
-  static const schemaVersion = 1;
+  /// 2 adds the steps of a feature and the transform of a result.
+  static const schemaVersions = [1, 2];
   static const maxBytes = 16 * 1024 * 1024;
 
   /// Read manifest.json; its id is computed again and compared.
@@ -105,11 +107,11 @@ final class Manifest {
     }
     final reader = _Reader(plain);
     final version = reader.root['schema_version'];
-    if (version != schemaVersion) {
+    if (!schemaVersions.contains(version)) {
       throw EdgekitException(
         EdgekitErrorCode.format,
         'manifest.json has schema_version $version, this client reads '
-        '$schemaVersion; generate the client again',
+        '${schemaVersions.join(' and ')}; generate the client again',
       );
     }
     final id = reader.text(reader.root, 'id');
@@ -146,6 +148,7 @@ final class _Reader {
         ResultSpec(
           name: text(map(plain), 'name'),
           unit: text(map(plain), 'unit'),
+          transform: _transform(map(plain)['transform'] ?? 'none'),
         ),
     ];
     final result = Manifest._(
@@ -161,7 +164,8 @@ final class _Reader {
       golden: _file(root['golden']),
       raw: raw,
     );
-    if (features.isNotEmpty && features.length != result.inputCount) {
+    final numbers = features.fold(0, (sum, feature) => sum + feature.steps);
+    if (features.isNotEmpty && numbers != result.inputCount) {
       throw _refused('has too few or too many features');
     }
     if (results.isNotEmpty && results.length != result.outputCount) {
@@ -189,17 +193,28 @@ final class _Reader {
       offsets[name] = total;
       total += size;
     }
+    final features = [for (final f in list(root, 'features')) map(f)];
     final places = <int, FeatureSpec>{};
-    for (final plain in list(root, 'features')) {
-      final feature = map(plain);
+    final taken = <int>{};
+    for (final feature in features) {
       final offset = offsets[feature['input']];
       if (offset == null) throw _refused('puts a feature in no input');
       final place = offset + _whole(feature['index']);
-      if (places.containsKey(place)) throw _refused('uses a place twice');
-      places[place] = _feature(feature);
+      final apart = features.where((f) => f['input'] == feature['input']);
+      final read = places[place] = _feature(feature);
+      for (var step = 0; step < read.steps; step++) {
+        if (!taken.add(place + step * apart.length)) {
+          throw _refused('uses a place twice');
+        }
+      }
     }
     return [for (final place in places.keys.toList()..sort()) places[place]!];
   }
+
+  ResultTransform _transform(Object name) => ResultTransform.values.firstWhere(
+    (transform) => transform.name == name,
+    orElse: () => throw _refused('has the unknown transform $name'),
+  );
 
   FeatureSpec _feature(Map<String, Object?> plain) {
     final range = [for (final end in list(plain, 'range')) _number(end)];
@@ -221,6 +236,8 @@ final class _Reader {
         for (final label in plain['categories'] as List<Object?>? ?? const [])
           '$label',
       ],
+      steps: _whole(plain['steps'] ?? 1),
+      input: text(plain, 'input'),
     );
   }
 

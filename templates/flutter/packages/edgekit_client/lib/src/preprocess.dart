@@ -8,12 +8,30 @@ import 'validation.dart';
 /// The rules are those of edgekit's browser runtime: ranges are compared as
 /// float32, because that is what the model sees.
 final class InputEncoder {
-  InputEncoder(this.features) : _fields = [for (final f in features) _Field(f)];
+  InputEncoder(this.features) : _fields = _place(features);
 
   final List<FeatureSpec> features;
   final List<_Field> _fields;
 
-  /// Encode values in the order of [features].
+  /// The series of an input stand side by side at each of its steps.
+  static List<_Field> _place(List<FeatureSpec> features) {
+    final fields = <_Field>[];
+    var start = 0;
+    while (fields.length < features.length) {
+      final first = features[fields.length];
+      final group = [
+        for (final f in features.skip(fields.length))
+          if (f == first || (f.isSeries && f.input == first.input)) f,
+      ];
+      for (var i = 0; i < group.length; i++) {
+        fields.add(_Field(group[i], start + i, group.length));
+      }
+      start += group.length * first.steps;
+    }
+    return fields;
+  }
+
+  /// Encode values in the order of [features]; of a series a list of numbers.
   ///
   /// Throws [InvalidInput] with every wrong value.
   Float32List encode(
@@ -25,10 +43,10 @@ final class InputEncoder {
         'the input must have ${_fields.length} values, not ${values.length}',
       );
     }
-    final out = Float32List(values.length);
+    final out = Float32List(features.fold(0, (sum, f) => sum + f.steps));
     final issues = <ValidationIssue>[];
     for (var i = 0; i < values.length; i++) {
-      _fields[i].settle(values[i], policy, (v) => out[i] = v, issues.add);
+      _fields[i].put(values[i], policy, out, issues.add);
     }
     if (issues.isNotEmpty) throw InvalidInput(issues);
     return out;
@@ -71,11 +89,15 @@ double toFloat32(num value) {
 }
 
 final class _Field {
-  _Field(this.feature)
+  _Field(this.feature, this.place, this.apart)
     : low = toFloat32(_lowest(feature)),
       high = toFloat32(_highest(feature));
 
   final FeatureSpec feature;
+
+  /// Where its first number goes, and how far the next step's is from there.
+  final int place;
+  final int apart;
   final double low;
   final double high;
 
@@ -96,7 +118,30 @@ final class _Field {
     return single >= low && single <= high;
   }
 
-  void settle(
+  /// Put a value into the input, of a series every step of it.
+  void put(
+    Object? value,
+    OutOfRangePolicy policy,
+    Float32List out,
+    void Function(ValidationIssue) complain,
+  ) {
+    if (!feature.isSeries || value == null) {
+      return _settle(value, policy, (v) => out[place] = v, complain);
+    }
+    if (value is! List<Object?> || value.length != feature.steps) {
+      return complain(WrongSteps(feature, value));
+    }
+    var isWrong = false;
+    for (var step = 0; step < feature.steps && !isWrong; step++) {
+      final at = place + step * apart;
+      _settle(value[step], policy, (v) => out[at] = v, (issue) {
+        isWrong = true; // the first one is enough
+        complain(issue);
+      });
+    }
+  }
+
+  void _settle(
     Object? value,
     OutOfRangePolicy policy,
     void Function(double) use,

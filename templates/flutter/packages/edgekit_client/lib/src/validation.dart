@@ -81,6 +81,21 @@ final class UnknownCategory extends ValidationIssue {
   }
 }
 
+/// Not a list of as many numbers as the series has steps.
+final class WrongSteps extends ValidationIssue {
+  const WrongSteps(super.feature, this.value);
+
+  final Object value;
+
+  @override
+  String get message {
+    final given = value;
+    final found = given is List<Object?> ? '${given.length}' : '$given';
+    return '"${feature.name}" must be ${feature.steps} numbers, '
+        'the newest last, not $found';
+  }
+}
+
 /// What a prediction throws for an input with issues.
 final class InvalidInput implements Exception {
   const InvalidInput(this.issues);
