@@ -14,11 +14,11 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    expressions graph config manifest models golden
+    expressions graph config_daily config manifest models golden
     affine metrics arena plan engine_memory shards
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
-    formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
+    formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet formats.tables
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
     placement data tfjs_runtime
     runtimes runtimes.answer runtimes.litert
@@ -40,10 +40,12 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
+    drift new_data
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     cli.bench
+    cli.check_data
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 

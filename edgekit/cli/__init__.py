@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
     "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
+    "check-data": ("edgekit.cli.check_data", "Look at new rows before training: schema, units, ranges, age."),
     "flutter": ("edgekit.cli.flutter", "Write a Flutter client: a typed Dart package of the model and an app."),
 }
 #: Packages that are not in the base install: the extra that brings them.
