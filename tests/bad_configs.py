@@ -46,7 +46,7 @@ BAD = [
     ),
     pytest.param(
         "nane = 'x'",
-        ": unknown key 'nane'; known keys are budgets, card, data, features, name, outputs, recipe, slices, "
+        ": unknown key 'nane'; known keys are budgets, card, data, features, gate, name, outputs, recipe, run, slices, "
         "targets, task, version",
         id="a typo at the top",
     ),
