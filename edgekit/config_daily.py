@@ -75,11 +75,11 @@ def check_run(run: RunConfig, where: str) -> None:
         raise InputError(f"{where}: out is empty; name the folder of the bundle")
 
 
-def parse_size(text: str, where: str) -> int:
+def parse_size(text: str, where: str = "") -> int:
     """Read "200kB", "1.5 MB" or "4096" as bytes; k, M and G are powers of 1000."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise InputError(f"{where} is {text!r}, which is no size; write it as 200kB or 1.5MB")
+        raise InputError(f"{where}{': ' if where else ''}{text!r} is no size; write it as 200kB or 1.5MB")
     return int(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[match[2]])
 
 

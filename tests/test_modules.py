@@ -38,15 +38,16 @@ ORDER = """
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
     publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
-    publishing.firebase_json publishing.planning publishing.remote_config
+    publishing.firebase_json publishing.planning publishing.live_bundle publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
     drift new_data
+    check_parts check_report check_bench check
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     cli.bench
-    cli.check_data
+    cli.check_data cli.check
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 

@@ -54,6 +54,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
     "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
+    "check": (
+        "edgekit.cli.check",
+        "Hold a bundle to [gate] and to the published one; write the report that publish asks for.",
+    ),
     "check-data": ("edgekit.cli.check_data", "Look at new rows before training: schema, units, ranges, age."),
     "flutter": ("edgekit.cli.flutter", "Write a Flutter client: a typed Dart package of the model and an app."),
 }
