@@ -22,6 +22,7 @@ from edgekit.verify import FAIL, NOT_RUN, PASS
 from edgekit.verify import Report as Verified
 
 CANNOT_TELL = "cannot tell"
+OTHER_ROWS = "these are other rows than those of the record, and there is no float model; give --model"
 Values = npt.NDArray[np.float32]
 
 
@@ -82,15 +83,18 @@ def _accuracy_again(manifest: Manifest, config: Config, answered: Answered, chec
         more = {"drop": again.drop, "upper": again.upper, "rows": rows, "value": again.quantized_value}
         status = FAIL if again.drop > config.budgets.max_drop else PASS
         return _with(check, status, f"{again.drop:.2%} again on {rows} rows", more)
-    evaluation = manifest.provenance.get("evaluation", {})
-    if (evaluation.get("sha256"), evaluation.get("rows")) != (answered.data.sha256, rows):
-        why = "these are other rows than those of the record, and there is no float model; give --model"
-        return _with(check, NOT_RUN, f"not measured again: {why}", {})
+    if not _same_rows(manifest, answered):
+        return _with(check, NOT_RUN, f"not measured again: {OTHER_ROWS}", {})
     value = compare(metric, labels, answered.outputs, answered.outputs).float_value
     if metric != recorded["metric"] or abs(value - recorded["quantized_value"]) > 1e-6 * abs(value):
         text = f"but {metric} is {value:.6g} on the {rows} rows of the record, which says"
         return _with(check, FAIL, f"{text} {recorded['quantized_value']:.6g}", {"value": value})
     return _with(check, PASS, f"the same {metric} again on {rows} rows", {"value": value, "rows": rows})
+
+
+def _same_rows(manifest: Manifest, answered: Answered) -> bool:
+    evaluation = manifest.provenance.get("evaluation", {})
+    return (evaluation.get("sha256"), evaluation.get("rows")) == (answered.data.sha256, answered.data.rows)
 
 
 def _with(check: Check, status: str, more: str, figures: Mapping[str, Any]) -> Check:
@@ -111,7 +115,9 @@ def slices_check(manifest: Manifest, config: Config, answered: Answered | str) -
     if isinstance(answered, str):
         return Check("slices", NOT_RUN, f"{said}; not measured again: {answered}")
     if answered.floats is None:
-        return Check("slices", NOT_RUN, f"{said}; not measured again: there is no float model; give --model")
+        if _same_rows(manifest, answered):  # and the check of accuracy holds the bundle to what it answered then
+            return Check("slices", PASS, f"{said}, on these {answered.data.rows} rows")
+        return Check("slices", NOT_RUN, f"{said}; not measured again: {OTHER_ROWS}")
     found = audit(Judged(answered.data, answered.floats, answered.outputs), config, budget, config.data.seed)
     worse = [s for s in found if s.state == SLICE_WORSE]
     open_ = sum(s.state == SLICE_UNKNOWN for s in found)

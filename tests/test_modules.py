@@ -43,11 +43,12 @@ ORDER = """
     bench bench.measures bench.records bench.runner
     drift new_data
     check_parts check_report check_bench check
+    run_state run_stages run_publish run
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     cli.bench
-    cli.check_data cli.check
+    cli.check_data cli.check cli.run
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 

@@ -14,12 +14,13 @@ from edgekit.check_report import Signed, write_signed
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.cli.site import any_site_options, open_site
-from edgekit.config import Config, find_config
+from edgekit.config import find_config
 from edgekit.errors import NotAvailable
 from edgekit.load import load
+from edgekit.manifest import Manifest
 from edgekit.progress import Progress
 from edgekit.publishing.journal import cache_folder
-from edgekit.publishing.live_bundle import fetch_live
+from edgekit.publishing.live_bundle import fetch_baseline
 from edgekit.publishing.packing import PackCache
 from edgekit.report import write_report
 from edgekit.store import Bundle, open_bundle
@@ -39,7 +40,7 @@ def command(
     bundle: Path,
     against: Path | None,
     site_name: str,
-    folder: Path,
+    folder: Path | None,
     credentials: Path | None,
     endpoint: str | None,
     evaluation: Path | None,
@@ -60,8 +61,8 @@ def command(
         if against is not None:
             question = replace(question, baseline=open_bundle(against))
         elif site := site_name or config.run.site:
-            place = (site, folder, credentials, endpoint)
-            question = replace(question, baseline=_live(place, opened.manifest.name, config, progress))
+            place = (site, folder or Path(config.run.folder), credentials, endpoint)
+            question = replace(question, baseline=_live(place, opened.manifest, progress))
         signed, verified = check(question, config, progress)
     write_report(verified, opened)
     written = write_signed(signed, opened, page)
@@ -76,12 +77,10 @@ def say_signed(signed: Signed, written: Path) -> None:
     click.echo(f"{signed.verdict()}; report: {written}")
 
 
-def _live(
-    place: tuple[str, Path, Path | None, str | None], name: str, config: Config, progress: Progress
-) -> Bundle | str:
+def _live(place: tuple[str, Path, Path | None, str | None], own: Manifest, progress: Progress) -> Bundle | str:
     """Return the bundle that the site shows, or why it cannot be had."""
     kept = cache_folder() / "bundles"
     try:
-        return fetch_live(open_site(*place), name, kept, PackCache(cache_folder()), progress) or FIRST
+        return fetch_baseline(open_site(*place), own, kept, PackCache(cache_folder()), progress) or FIRST
     except NotAvailable as error:
         return str(error)

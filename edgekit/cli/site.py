@@ -55,7 +55,8 @@ def site_options(command: F) -> F:
 def any_site_options(command: F) -> F:
     """Add the same options where a site need not be named: `site_name` is "" then."""
     named = click.option("--site", "site_name", default="", metavar="SITE", help="The site; else [run] site.")
-    for option in reversed((named, *_OPTIONS[1:])):
+    lies = click.option("--folder", type=PATH, metavar="DIR", help="Where the site local lies; else [run] folder.")
+    for option in reversed((named, lies, *_OPTIONS[2:])):
         command = option(command)
     return command
 

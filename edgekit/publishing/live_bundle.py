@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from edgekit.errors import CheckFailed, NotAvailable
-from edgekit.manifest import decode
+from edgekit.manifest import Manifest, decode
 from edgekit.progress import Progress, silent
 from edgekit.publishing.packing import Blob, PackCache
 from edgekit.publishing.planning import current
@@ -15,29 +15,38 @@ from edgekit.publishing.site import LIVE, Channel, Site
 from edgekit.store import MANIFEST, MAX_MANIFEST_BYTES, Bundle, open_bundle, write_bundle
 
 
-def stable_id(site: Site, name: str, packs: PackCache) -> str:
-    """Return the id of the bundle of a model that most visitors get now, "" before the first release."""
-    return current(site, name, packs).channels.stable or ""
+def baseline_id(site: Site, own: Manifest, packs: PackCache) -> str:
+    """Return the id of the bundle of a model that most visitors get now, "" before the first release.
+
+    Where that is the bundle itself, the one before it is meant: a release does not change what it was held to.
+    """
+    shown = current(site, own.name, packs).channels
+    if shown.stable == own.id:
+        return shown.previous[0] if shown.previous else ""
+    return shown.stable or ""
 
 
-def fetch_live(site: Site, name: str, folder: Path, packs: PackCache, progress: Progress = silent) -> Bundle | None:
-    """Return the live bundle of a model, kept in `folder` by its id; None before the first release.
+def fetch_baseline(
+    site: Site, own: Manifest, folder: Path, packs: PackCache, progress: Progress = silent
+) -> Bundle | None:
+    """Return the bundle that `baseline_id` names, kept in `folder` by its id; None before the first release.
 
     Raises NotAvailable where the public address cannot be reached, CheckFailed where what it answers is not the bundle.
     """
-    now = current(site, name, packs)
-    if now.channels.stable is None:
+    wanted = baseline_id(site, own, packs)
+    if not wanted:
         return None
-    out = folder / now.channels.stable
+    out = folder / wanted
     if (out / MANIFEST).is_file():
         kept = open_bundle(out)
-        if kept.manifest.id == now.channels.stable:
+        if kept.manifest.id == wanted:
             return kept
     shutil.rmtree(out, ignore_errors=True)
-    with site.public(Channel(LIVE, now.base.url, None)) as url:
+    shown = site.channel(LIVE)
+    with site.public(Channel(LIVE, shown.url if shown else "", None)) as url:
         if not url:
             raise NotAvailable(f"the site {site.name} does not say where the public reads it")
-        return _fetch(url, name, now.channels.stable, out, progress)
+        return _fetch(url, own.name, wanted, out, progress)
 
 
 def _fetch(url: str, name: str, bundle: str, out: Path, progress: Progress) -> Bundle:
