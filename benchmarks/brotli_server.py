@@ -5,7 +5,6 @@ Over HTTP/1.1 a browser asks for six files at a time, which would punish whoever
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -14,30 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import brotli
-
+from edgekit.compression import packed
 from edgekit.errors import NotAvailable
 from edgekit.hosting import headers_for
-from edgekit.tfjs_runtime import cache_folder
 
 _SCRIPT = Path(__file__).parent / "http2_server.mjs"
 _CERTIFICATE = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
 #: The certificate is made for one run and belongs to nobody.
 FLAGS = ("--ignore-certificate-errors",)
-
-
-def compress(data: bytes) -> bytes:
-    """Compress at the highest quality; large results are kept in edgekit's cache, for they take half a minute."""
-    cached = cache_folder() / "benchmarks" / f"{hashlib.sha256(data).hexdigest()}.br"
-    if cached.is_file():
-        return cached.read_bytes()
-    packed: bytes = brotli.compress(data, quality=11)
-    if len(data) > 1 << 20:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_suffix(".part")
-        part.write_bytes(packed)
-        part.replace(cached)
-    return packed
 
 
 @contextmanager
@@ -52,7 +35,7 @@ def serving(files: Mapping[str, bytes]) -> Iterator[str]:
         entries = {}
         for number, (path, data) in enumerate(files.items()):
             file = folder / str(number)
-            file.write_bytes(compress(data))
+            file.write_bytes(packed(data))
             headers = headers_for(path) | {"Content-Encoding": "br", "Content-Length": str(file.stat().st_size)}
             entries[path] = {"headers": headers, "file": str(file)}
         site = {"key": str(key), "cert": str(cert), "files": entries}

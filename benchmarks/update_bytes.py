@@ -14,13 +14,13 @@ from typing import Any
 
 import click
 import numpy as np
-from brotli_server import compress
 from judge import difference
 from playwright.sync_api import Page
 from session import answer, open_browser, open_page
 
 from edgekit import golden
 from edgekit.cli.console import emit_json, table
+from edgekit.compression import packed
 from edgekit.config import Config, read_config
 from edgekit.errors import CheckFailed, EdgekitError
 from edgekit.export import Request, export
@@ -80,7 +80,7 @@ def measure(old: Bundle, new: Bundle) -> list[Visit]:
             _predict(page, f"{server.url}update.html", bundle)
             sent = [path for path in files.sent if "/runtime/" not in path]
             data = [files[path].read_bytes() for path in sent]
-            visits.append(Visit(what, tuple(sent), sum(map(len, data)), sum(len(compress(d)) for d in data)))
+            visits.append(Visit(what, tuple(sent), sum(map(len, data)), sum(len(packed(d)) for d in data)))
     return visits
 
 

@@ -112,21 +112,25 @@ def slices_check(manifest: Manifest, config: Config, answered: Answered | str) -
     if bad:
         text = f"the slice {bad[0]['name']} lost at least {bad[0]['low']:.2%} as recorded, the budget is {budget:.2%}"
         return Check("slices", FAIL, text)
+    return _slices_again(manifest, config, answered, Check("slices", PASS, said, figures={"budget": budget}))
+
+
+def _slices_again(manifest: Manifest, config: Config, answered: Answered | str, check: Check) -> Check:
     if isinstance(answered, str):
-        return Check("slices", NOT_RUN, f"{said}; not measured again: {answered}")
+        return _with(check, NOT_RUN, f"not measured again: {answered}", {})
     if answered.floats is None:
         if _same_rows(manifest, answered):  # and the check of accuracy holds the bundle to what it answered then
-            return Check("slices", PASS, f"{said}, on these {answered.data.rows} rows")
-        return Check("slices", NOT_RUN, f"{said}; not measured again: {OTHER_ROWS}")
+            return _with(check, PASS, f"on these {answered.data.rows} rows", {})
+        return _with(check, NOT_RUN, f"not measured again: {OTHER_ROWS}", {})
+    budget = slice_budget(config)
     found = audit(Judged(answered.data, answered.floats, answered.outputs), config, budget, config.data.seed)
     worse = [s for s in found if s.state == SLICE_WORSE]
     open_ = sum(s.state == SLICE_UNKNOWN for s in found)
-    figures = {"budget": budget, "judged": len(found), "worse": [s.name for s in worse], "cannot_tell": open_}
+    figures = {"judged": len(found), "worse": [s.name for s in worse], "cannot_tell": open_}
     if worse:
-        text = f"the slice {worse[0].name} loses at least {worse[0].low:.2%}, the budget is {budget:.2%}"
-        return Check("slices", FAIL, text, figures=figures)
+        return _with(check, FAIL, f"the slice {worse[0].name} loses at least {worse[0].low:.2%} now", figures)
     few = f", {open_} have too few rows to be sure" if open_ else ""
-    return Check("slices", PASS, f"{said}; none of {len(found)} is worse again{few}", figures=figures)
+    return _with(check, PASS, f"none of {len(found)} is worse again{few}", figures)
 
 
 @dataclass(frozen=True)

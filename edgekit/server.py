@@ -22,6 +22,8 @@ from edgekit.errors import CheckFailed, InputError
 from edgekit.hosting import Settings, headers_for, matches
 from edgekit.store import MANIFEST, Bundle
 
+Packed = Mapping[Path, Mapping[str, bytes]]
+
 PORT = 8008
 HOST = "127.0.0.1"
 _IDLE_SECONDS = 30
@@ -91,9 +93,13 @@ class Server:
         port: int = 0,
         host: str = HOST,
         settings: Callable[[], Settings] = Settings,
+        packed: Packed | None = None,
     ) -> None:
-        """Listen on a port, 0 for any free one. Raises InputError where that cannot be."""
-        self._server = _listen(_Site(files, host, settings), port)
+        """Listen on a port, 0 for any free one. Raises InputError where that cannot be.
+
+        packed: the compressed forms of files, by Content-Encoding, for browsers that ask for them.
+        """
+        self._server = _listen(_Site(files, host, settings, packed or {}), port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -118,10 +124,11 @@ class Server:
 class _Site:
     """What the handlers of one server share."""
 
-    def __init__(self, files: Mapping[str, Path], host: str, settings: Callable[[], Settings]) -> None:
+    def __init__(self, files: Mapping[str, Path], host: str, settings: Callable[[], Settings], packed: Packed) -> None:
         self.files = files
         self.host = host
         self.settings = settings
+        self.packed = packed
         self._tags: dict[tuple[int, int, int, int], str] = {}
 
     def takes(self, header: str) -> bool:
@@ -232,22 +239,36 @@ class _Handler(BaseHTTPRequestHandler):
         if opened is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "there is no such file here")
         with opened:
-            self._send_file(path, opened, body)
+            self._send_file(path, opened, body, self._packed(file) if file else None)
         return None
 
-    def _send_file(self, path: str, file: BinaryIO, body: bool) -> None:
+    def _packed(self, file: Path) -> tuple[str, bytes] | None:
+        """Return the compressed form of a file that this browser takes."""
+        taken = {part.partition(";")[0].strip() for part in self.headers.get("Accept-Encoding", "").split(",")}
+        forms = self._site.packed.get(file, {})
+        return next(((name, data) for name, data in forms.items() if name in taken), None)
+
+    def _send_file(self, path: str, file: BinaryIO, body: bool, packed: tuple[str, bytes] | None) -> None:
         state = os.fstat(file.fileno())
         tag = self._site.tag(file, state)
+        if packed:
+            tag = f'{tag[:-1]}-{packed[0]}"'
         known = [t.strip().removeprefix("W/") for t in self.headers.get("If-None-Match", "").split(",")]
         unchanged = tag in known or "*" in known
         self.send_response(HTTPStatus.NOT_MODIFIED if unchanged else HTTPStatus.OK)
         for name, value in headers_for(path, self._site.settings().rules).items():
             self.send_header(name, value)
         self.send_header("ETag", tag)
+        if packed:
+            self.send_header("Content-Encoding", packed[0])
+            self.send_header("Vary", "Accept-Encoding")
         if not unchanged:
-            self.send_header("Content-Length", str(state.st_size))
+            self.send_header("Content-Length", str(len(packed[1]) if packed else state.st_size))
         self.end_headers()
         if not body or unchanged:
+            return
+        if packed:
+            self.wfile.write(packed[1])
             return
         left = state.st_size  # never more than was promised, should the file grow
         while left and (block := file.read(min(_CHUNK, left))):

@@ -59,17 +59,24 @@ class Judged:
 
 def audit(judged: Judged, config: Config, budget: float, seed: int = 0) -> tuple[Slice, ...]:
     """Judge every slice, the worst first; the metric is RMSE, or top-1 for a classification."""
-    masks = {name: mask for name, mask in slices_of(judged, config).items() if mask.any()}
-    before, after = _losses(judged, config.task)
+    return compare_slices(judged, slices_of(judged, config), config.task, budget, seed)
+
+
+def compare_slices(
+    judged: Judged, slices: Mapping[str, Mask], task: str, budget: float, seed: int = 0
+) -> tuple[Slice, ...]:
+    """Judge these slices, bool [rows] each, the worst first; of the data only the labels are read."""
+    masks = {name: mask for name, mask in slices.items() if mask.any()}
+    before, after = _losses(judged, task)
     big = {name: mask for name, mask in masks.items() if mask.sum() >= MIN_ROWS and not mask.all()}
-    bounds = _bounds(before, after, np.array(list(big.values()), np.float64), config.task, seed) if big else []
+    bounds = _bounds(before, after, np.array(list(big.values()), np.float64), task, seed) if big else []
     low_high = dict(zip(big, bounds, strict=True))
     found = []
     for name, mask in masks.items():
         if mask.all():
             continue
-        first, second = (_metric(float(losses[mask].mean()), config.task) for losses in (before, after))
-        drop = float(_drop(first, second, config.task))
+        first, second = (_metric(float(losses[mask].mean()), task) for losses in (before, after))
+        drop = float(_drop(first, second, task))
         low, high = low_high.get(name, (None, None))
         found.append(Slice(name, int(mask.sum()), first, second, drop, low, high, _state(low, high, budget)))
     return tuple(sorted(found, key=lambda s: (s.state == FEW, -(s.low if s.low is not None else s.drop))))

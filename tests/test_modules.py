@@ -20,7 +20,7 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet formats.tables
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime
+    placement data tfjs_runtime compression
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
@@ -41,13 +41,17 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.live_bundle publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
+    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
+    bench.machine bench.visits bench.answers bench.tflite_child
+    bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
+    bench.session bench.devices
     drift new_data
     check_parts check_report check_bench check
     run_state run_stages run_publish run
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench
+    cli.bench cli.bench_run
     cli.check_data cli.check cli.run
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
@@ -66,7 +70,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
-    "brotli": {"report", "quantize_model"},
+    "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},
     "click": {name for name in ORDER if name.split(".")[0] == "cli"},

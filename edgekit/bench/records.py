@@ -11,6 +11,9 @@ from edgekit.plain import plain
 
 FORMAT = "edgekit-bench-run/1"
 BASELINE, CANDIDATE = "baseline", "candidate"
+#: The verdict was settled, the time or the number of visits that the plan allows was used up, or Ctrl-C.
+SETTLED, TIME_OVER, ENOUGH, INTERRUPTED = "settled", "time is over", "enough visits", "interrupted"
+ENDS = (SETTLED, TIME_OVER, ENOUGH, INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -91,5 +94,6 @@ class Run:
     baseline_answers: Answers | None = None
     started: str = ""  # ISO 8601, UTC
     seconds: float = 0.0
+    ended: str = ""  # why measuring ended: one of ENDS
     commit: str = ""  # of the repository that the candidate came from, where known
     format: str = FORMAT

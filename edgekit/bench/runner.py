@@ -17,7 +17,10 @@ Rows = npt.NDArray[np.float32]
 class Seat(Protocol):
     """One bundle that is set up on the device and can be visited again and again."""
 
-    subject: Subject
+    @property
+    def subject(self) -> Subject:
+        """What sits here."""
+        ...
 
     def visit(self) -> Visit:
         """Start afresh, nothing cached, and measure."""
@@ -31,17 +34,23 @@ class Seat(Protocol):
 class Session(Protocol):
     """A device that is ready."""
 
-    device: Device
+    @property
+    def device(self) -> Device:
+        """What it is."""
+        ...
 
     def seat(self, bundle: Bundle) -> Seat:
-        """Set a bundle up; raises NotAvailable where the device cannot run it."""
+        """Set a bundle up; InputError where it has no such target, NotAvailable where the device cannot run it."""
         ...
 
 
 class Runner(Protocol):
     """One way to reach a device; `bench.RUNNERS` lists them."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What was asked for, such as "chromium:wasm"."""
+        ...
 
     def open(self) -> AbstractContextManager[Session]:
         """Reach the device; raises NotAvailable with what is missing and how to get it."""

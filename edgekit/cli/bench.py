@@ -9,7 +9,9 @@ import click
 from edgekit.cli import Commands
 
 #: part: (module, help)
-PARTS: Mapping[str, tuple[str, str]] = {}
+PARTS: Mapping[str, tuple[str, str]] = {
+    "run": ("edgekit.cli.bench_run", "Measure a bundle on devices, and judge it against another."),
+}
 
 
 class Parts(Commands):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
 
 Rows = npt.NDArray[np.float32]
+
+#: Added up in the page, from before its first byte.
+_OBSERVE = """(() => {
+  const found = (globalThis.edgekitVitals = { cls: 0 });
+  const observe = (type, take, more) =>
+    new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true, ...more });
+  const longest = ({ duration, interactionId }) => {
+    if (interactionId) found.inp = Math.max(found.inp ?? 0, duration);
+  };
+  observe('largest-contentful-paint', ({ startTime }) => { found.lcp = startTime; });
+  observe('layout-shift', ({ value, hadRecentInput }) => { if (!hadRecentInput) found.cls += value; });
+  observe('event', longest, { durationThreshold: 16 });
+})();"""
 
 VARIABLE = "EDGEKIT_CHROME"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -96,8 +109,11 @@ class Browser:
         return f"Chromium {self._browser.version}"
 
     @contextmanager
-    def page(self, origin: str, **options: Any) -> Iterator[Tab]:
-        """Open an empty page that may talk to one origin only; options are Playwright's of a new context."""
+    def page(self, origin: str | None, **options: Any) -> Iterator[Tab]:
+        """Open an empty page that may talk to one origin only; options are Playwright's of a new context.
+
+        None for the origin intercepts nothing, which would cost time for every request.
+        """
         context = self._browser.new_context(**{"service_workers": "block", **options})
         try:
             context.set_default_timeout(self.timeout * 1000)
@@ -116,17 +132,18 @@ class Tab:
     timeout: float
     complaints: list[str] = field(default_factory=list)
 
-    def watch(self, origin: str) -> None:
+    def watch(self, origin: str | None) -> None:
         """Collect console errors and exceptions; stop and collect requests to anywhere but `origin`."""
 
         def gone(url: str) -> bool:
-            return not url.startswith((origin, "data:", "blob:"))
+            return not url.startswith((str(origin), "data:", "blob:"))
 
         def stop(route: Any) -> None:
             self.complaints.append(f"the page asked for {route.request.url}, which is not its own")
             route.abort()
 
-        self.page.context.route(gone, stop)
+        if origin is not None:
+            self.page.context.route(gone, stop)
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
         self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
@@ -169,6 +186,56 @@ def run(browser: Browser, bundle: Bundle, rows: Rows, target: str, build: str | 
     except CheckFailed as error:
         return Answer(target, build, browser.name, error=str(error))
     return Answer(target, build, browser.name, outputs, seconds)
+
+
+def visit(browser: Browser, url: str, commands: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+    """Open templates/bench/visit.html in a fresh context and return its result.
+
+    commands: of the DevTools protocol with their parameters, sent before the navigation. Raises UnfitBuild where the
+    build is not for this device, CheckFailed where the page fails, complains or gives no answer.
+    """
+    try:
+        with browser.page(None) as tab:
+            devtools = tab.page.context.new_cdp_session(tab.page)
+            for command, parameters in commands.items():
+                devtools.send(command, dict(parameters))
+            # Not a selector: what Playwright puts into a page to look for one takes time from what is measured.
+            with tab.page.expect_event("console", lambda m: m.text.startswith("edgekit visit")):
+                tab.page.goto(url, wait_until="commit")
+            result: dict[str, Any] = tab.page.evaluate("() => globalThis.edgekitVisit")
+            complaint = tab.complaint()
+    except PlaywrightError as error:
+        why = f"no answer within {browser.timeout:g} s" if isinstance(error, PlaywrightTimeout) else _first_line(error)
+        raise CheckFailed(f"a visit failed: {why}") from None
+    if "unfit" in result:
+        raise UnfitBuild(result["unfit"])
+    if "error" in result or complaint:
+        raise CheckFailed(f"a visit failed: {result.get('error') or complaint}")
+    return result
+
+
+def vitals(browser: Browser, url: str, commands: Mapping[str, Mapping[str, object]]) -> dict[str, float]:
+    """Return lcp and inp in ms, and cls, of the demo page at `url`: it loads, and somebody changes an input.
+
+    LCP is the last candidate before the interaction, INP the longest event of the interactions, CLS the sum of all
+    shifts, which of one short visit is its largest window (web.dev/articles/vitals).
+    """
+    try:
+        with browser.page(None) as tab:
+            devtools = tab.page.context.new_cdp_session(tab.page)
+            for command, parameters in commands.items():
+                devtools.send(command, dict(parameters))
+            tab.page.add_init_script(_OBSERVE)
+            tab.page.goto(url)
+            _settle(tab, "ready", "failed")
+            for _ in range(3):
+                tab.page.locator("#fields :is(input, select)").first.focus()
+                tab.page.keyboard.press("ArrowUp")
+                tab.page.wait_for_timeout(100)
+            found: dict[str, float] = tab.page.evaluate("() => globalThis.edgekitVitals")
+            return found
+    except PlaywrightError as error:
+        raise CheckFailed(f"the demo page did not answer: {_first_line(error)}") from None
 
 
 def _run_in(tab: Tab, url: str, rows: Rows, what: tuple[str, str | None]) -> tuple[Rows, float]:

@@ -41,16 +41,16 @@ def version() -> str:
 
 
 class Interpreter:
-    """A .tflite model with float32 inputs and outputs, run row by row on one thread."""
+    """A .tflite model with float32 inputs and outputs, run row by row."""
 
-    def __init__(self, model: bytes, *, observe: bool = False) -> None:
+    def __init__(self, model: bytes, *, observe: bool = False, threads: int = 1) -> None:
         """Load a model; `observe` keeps the value of every tensor for `run`'s observer."""
         if _Interpreter is None:
             raise missing_extra("running a TFLite model", "run")
         try:
             with _quiet():
                 self._interpreter = _Interpreter(
-                    model_content=model, num_threads=1, experimental_preserve_all_tensors=observe
+                    model_content=model, num_threads=threads, experimental_preserve_all_tensors=observe
                 )
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
@@ -58,6 +58,11 @@ class Interpreter:
             raise InputError(f"the TFLite interpreter does not take this model: {reason}") from None
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers a row has."""
+        return sum(int(np.prod(d["shape"])) for d in self._inputs)
 
     def run(
         self,
