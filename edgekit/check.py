@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit import __version__
-from edgekit.check_bench import bench_checks
+from edgekit.check_bench import FIRST, bench_checks, published_check
 from edgekit.check_parts import (
     Answered,
     Check,
@@ -46,7 +47,6 @@ from edgekit.store import Bundle
 from edgekit.verify import FAIL, NOT_RUN, verify
 from edgekit.verify import Report as Verified
 
-FIRST = "nothing is published yet, so there is nothing to compare with: a first release"
 #: Variables that say who runs a job of CI, and which; nothing else of the environment is written down.
 _WHO = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
 _JOB = ("GITHUB_RUN_ID", "CI_PIPELINE_ID")
@@ -68,6 +68,7 @@ class Question:
     model: Model | None = None
     verified: Verified | None = None
     cache: Path = field(default_factory=cache_folder)
+    history: Path | None = None  # where the runs of the benchmarks are kept
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ def check(question: Question, config: Config, progress: Progress = silent) -> tu
         verify_check(verified),
         accuracy_check(manifest, config, answered),
         slices_check(manifest, config, answered),
+        _tried("published", lambda: _published(question, answered, config, gate)),
         _tried("budgets", lambda: _budgets(question, gate)),
-        *bench_checks(question.bundle, question.baseline, _rows(question.rows), config, progress),
+        *bench_checks(question.bundle, question.baseline, config, question.history, progress),
     ]
     baseline = question.baseline.manifest.id if isinstance(question.baseline, Bundle) else ""
     signed = Signed(
@@ -154,13 +156,10 @@ def _user() -> str:
 def _answered(question: Question) -> Answered | str:
     if isinstance(question.rows, str):
         return question.rows
-    manifest = question.bundle.manifest
-    files = manifest.targets["tflite"].files if "tflite" in manifest.targets else ()
-    model = next((f.path for f in files if f.role == "model"), "")
-    if not model:
-        return "the bundle has no target tflite, which answers rows here"
     try:
-        outputs = litert.Interpreter(question.bundle.read(model)).run(question.rows.inputs)
+        outputs = _answers(question.bundle, question.rows)
+        if outputs is None:
+            return "the bundle has no target tflite, which answers rows here"
         floats = None
         if question.model is not None and not question.model.graph.is_quantized:
             floats = litert.Interpreter(write_tflite(question.model.graph)).run(question.rows.inputs)
@@ -169,14 +168,33 @@ def _answered(question: Question) -> Answered | str:
     return Answered(question.rows, outputs, floats)
 
 
+def _answers(bundle: Bundle, rows: Dataset) -> npt.NDArray[np.float32] | None:
+    targets = bundle.manifest.targets
+    files = targets["tflite"].files if "tflite" in targets else ()
+    model = next((f.path for f in files if f.role == "model"), "")
+    return litert.Interpreter(bundle.read(model)).run(rows.inputs) if model else None
+
+
+def _published(question: Question, answered: Answered | str, config: Config, gate: GateConfig) -> Check:
+    """Hold the bundle to the published one on the evaluation rows."""
+    if isinstance(question.baseline, str):
+        return Check("published", NOT_RUN, question.baseline, required=question.baseline != FIRST)
+    if isinstance(answered, str):
+        return Check("published", NOT_RUN, answered)
+    try:
+        before = _answers(question.baseline, answered.data)
+    except (ValueError, RuntimeError, IndexError):  # rows of another width
+        before = None
+    if before is None:
+        return Check("published", NOT_RUN, "the published bundle cannot answer these rows")
+    bundles = (question.bundle, question.baseline)
+    return published_check(bundles, answered.data, (answered.outputs, before), config, gate)
+
+
 def _budgets(question: Question, gate: GateConfig) -> Check:
     packs = PackCache(question.cache)
     before = first_visit(question.baseline, packs) if isinstance(question.baseline, Bundle) else None
     return budgets_check(gate, first_visit(question.bundle, packs), before)
-
-
-def _rows(rows: Dataset | str) -> Dataset | None:
-    return None if isinstance(rows, str) else rows
 
 
 def _tried(name: str, run: Callable[[], Check]) -> Check:

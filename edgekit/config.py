@@ -184,10 +184,11 @@ def read_config(path: Path) -> Config:
     Raises InputError naming the file and the key: not TOML, unknown key, wrong type, value that makes no sense.
     """
     raw = _parse(path)
-    budgets = raw.get("budgets")
-    for key in ("max_drop", "max_slice_drop"):
-        if isinstance(budgets, dict) and isinstance(budgets.get(key), str):
-            budgets[key] = parse_drop(budgets[key], f"{path}: budgets: {key}")
+    for name in ("budgets", "gate"):
+        for key in ("max_drop", "max_slice_drop", "min_effect"):
+            table = raw.get(name)
+            if isinstance(table, dict) and isinstance(table.get(key), str):
+                table[key] = parse_drop(table[key], f"{path}: {name}: {key}")
     try:
         config = read(Config, raw, str(path))
     except OverflowError:

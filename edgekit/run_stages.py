@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import __version__
-from edgekit.check import FIRST, Question, check, rows_for
+from edgekit.check import Question, check, rows_for
+from edgekit.check_bench import FIRST
 from edgekit.check_report import write_signed
 from edgekit.config import Config
 from edgekit.errors import CheckFailed, InputError, NotAvailable
@@ -34,6 +35,10 @@ from edgekit.rows import judged_rows
 from edgekit.run_state import FOLDER, fingerprints, hash_of
 from edgekit.store import MANIFEST, Bundle, open_bundle
 from edgekit.verify import FAIL, PASS, Report, verify
+
+
+#: Beside the state: the runs of the benchmarks.
+HISTORY = "history.sqlite"
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,7 +269,8 @@ def _check(job: Job) -> Mapping[str, Any]:
         except NotAvailable as error:
             baseline = str(error)
     rows = rows_for(bundle.manifest, job.data, None, job.config)
-    question = Question(bundle, baseline, rows, _model(job), _verified(job, bundle), job.way.folder())
+    history = job.folder / FOLDER / HISTORY
+    question = Question(bundle, baseline, rows, _model(job), _verified(job, bundle), job.way.folder(), history)
     signed, _ = check(question, job.config, job.progress)
     page = write_signed(signed, bundle)
     if not signed.ok:

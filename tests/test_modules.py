@@ -41,7 +41,7 @@ ORDER = """
     publishing.firebase_json publishing.planning publishing.live_bundle publishing.remote_config
     publish releases
     bench bench.measures bench.records bench.runner
-    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict
+    bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
     bench.machine bench.visits bench.answers bench.tflite_child
     bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
     bench.session bench.devices

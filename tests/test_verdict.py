@@ -10,7 +10,7 @@ import pytest
 from bench_runs import DEVICE, NEW, OLD, pairs, run, self_test, visits
 
 from edgekit.bench.policy import Policy
-from edgekit.bench.ratios import chance, highest, holm, lowest, share
+from edgekit.bench.ratios import blocks, highest, holm, lowest, share, signs
 from edgekit.bench.records import BASELINE, Answers, Pair, Run, Visit
 from edgekit.bench.verdict import BETTER, SAME, UNKNOWN, WORSE, Finding, exit_code, judge
 from edgekit.errors import InputError
@@ -45,7 +45,7 @@ def test_what_changed_decides(changed: Mapping[str, float], state: str, code: in
         (run(p50=1.2), "p50", "p50 is 1.20 times the baseline's (at least 1.18): worse"),
         (run(p50=0.8), "p50", "p50 is 0.80 times the baseline's (at most 0.81): better"),
         (run(), "p50", "p50 is 1.00 times the baseline's (at most 1.01, and 1.05 would count): same"),
-        (run(16, noise=0.2), "p50", "p50 is 0.99 times the baseline's (between 0.69 and 1.48, and 1.05 would count): cannot tell with 16 pairs"),
+        (run(16, noise=0.2), "p50", "p50 is 0.99 times the baseline's (between 0.69 and 1.54, and 1.05 would count): cannot tell with 16 pairs"),
         (run(bytes=1.02), "bytes", "bytes: 20,400 after 20,000 (+2.0%, +1.0% allowed): worse"),
         (run(requests=1.25), "requests", "requests: 5 after 4 (+25.0%, 0 % allowed): worse"),
     ],
@@ -162,7 +162,7 @@ def test_a_policy_is_checked(options: dict[str, object], message: str) -> None:
 
 
 def test_the_looks_spend_no_more_than_alpha() -> None:
-    assert [share(n) for n in (1, 16, 17, 32, 64, 100, 128, 256)] == [0.05, 0.05, 0.1, 0.1, 0.25, 0.3, 0.3, 0.15]
+    assert [share(n) for n in (1, 16, 17, 32, 64, 100, 128, 256)] == [0.03, 0.03, 0.06, 0.06, 0.25, 0.36, 0.36, 0.15]
     assert 0.999 < sum(share(16 << k) for k in range(30)) <= 1
 
 
@@ -172,14 +172,19 @@ def test_the_block_bootstrap_is_the_drawn_one() -> None:
     above = np.repeat(random.random(12) < 0.6, 3)[:32]  # flags that last
     starts = random.integers(0, 32, (40_000, 7, 1))
     drawn = above[(starts + np.arange(5)) % 32].reshape(40_000, -1)[:, :32]  # 6 blocks of 5 and one of 2
-    assert chance(above) == pytest.approx((drawn.sum(axis=1) <= 16).mean(), abs=0.01)
+    assert blocks(above) == pytest.approx((drawn.sum(axis=1) <= 16).mean(), abs=0.01)
 
 
 def test_few_pairs_are_held_to_the_coin() -> None:
     """All 10 of 10 above: the bootstrap would be certain, fair coins do it once in 1,024."""
-    assert chance(np.ones(10, np.bool_)) == 2**-10
+    above = np.ones(10, np.bool_)
+    assert (blocks(above), signs(above)) == (0.0, 2**-10)
     values = np.arange(10.0)
-    assert (lowest(values, 2**-11), lowest(values, 2**-10), highest(values, 2**-10)) == (-np.inf, 0.0, 9.0)
+    assert (lowest(values, 0.05, 2**-11), lowest(values, 0.05, 2**-10), highest(values, 0.05, 2**-10)) == (
+        -np.inf,
+        0.0,
+        9.0,
+    )
 
 
 def test_holm_by_hand() -> None:
@@ -188,10 +193,13 @@ def test_holm_by_hand() -> None:
     assert levels == pytest.approx([0.025, 0.05 / 3, 0.05])
 
 
-def test_bounds_agree_with_chances() -> None:
+@pytest.mark.parametrize(("level", "coin"), [(0.05, 0.05), (0.001, 0.05), (0.05, 0.001)])
+def test_bounds_agree_with_chances(level: float, coin: float) -> None:
     logs = np.random.default_rng(3).standard_normal(50)
-    low = lowest(logs, 0.05)
-    assert chance(logs > low - 1e-9) <= 0.05 < chance(logs > low + 1e-9)
+    low = lowest(logs, level, coin)
+    below, over = (logs > low + side for side in (-1e-9, 1e-9))
+    assert (blocks(below) <= level, signs(below) <= coin) == (True, True)
+    assert blocks(over) > level or signs(over) > coin
 
 
 def test_visits_are_made_of_factors() -> None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edgekit.bench.accuracy import Truth, accuracy_findings
 from edgekit.bench.measures import EXACT, MEASURES, PAIRED
 from edgekit.bench.policy import BETTER, SAME, UNKNOWN, WORSE, Finding, Policy, Verdict
-from edgekit.bench.ratios import chance, highest, holm, lowest, share
+from edgekit.bench.ratios import COIN, blocks, highest, holm, lowest, share, signs
 from edgekit.bench.records import Pair, Run, Visit
 from edgekit.bench.samples import Samples, all_samples, order_trouble, values_of
 
@@ -59,15 +59,27 @@ def exit_code(verdict: Verdict) -> int:
     return _EXIT[verdict.state]
 
 
-def states(worse: Values, better: Values, same: Values, alpha: float) -> npt.NDArray[np.str_]:
-    """Return the state of each measure from the chances that it is none of these, [..., measures].
+def chances(logs: Values, smallest: Values | float) -> Values:
+    """Return how likely the change is none that counts: [..., 3 (worse, better, same), 2 (bootstrap, coin)].
+
+    logs: log ratios [..., pairs]; smallest: the log ratio that counts, [...].
+    """
+    counts = np.asarray(smallest)[..., None]
+    flags = np.stack([logs > counts, -logs > counts, logs < counts], axis=-2)
+    return np.stack([blocks(flags), signs(flags)], axis=-1)
+
+
+def states(found: Values, alpha: float) -> npt.NDArray[np.str_]:
+    """Return each measure's state from its chances, [..., measures, 3, 2].
 
     A regression or a gain of one measure among many is held to Holm's levels; "same" needs no such correction, since it
     must hold for every measure before the run is called so.
     """
-    found = np.where(same <= alpha, SAME, UNKNOWN)
-    found = np.where(holm(better, alpha)[0], BETTER, found)
-    return np.where(holm(worse, alpha)[0], WORSE, found)
+    worse, better, same = (found[..., i, 0] for i in range(3))
+    slower, faster, alike = (found[..., i, 1] for i in range(3))
+    names = np.where((same <= alpha) & (alike <= alpha), SAME, UNKNOWN)
+    names = np.where(holm(better, alpha)[0] & (faster <= COIN * alpha), BETTER, names)
+    return np.where(holm(worse, alpha)[0] & (slower <= COIN * alpha), WORSE, names)
 
 
 def detectable(run: Run, policy: Policy) -> dict[str, float]:
@@ -81,7 +93,7 @@ def detectable(run: Run, policy: Policy) -> dict[str, float]:
         if sample.trouble or count < policy.min_pairs:
             continue
         alpha = 1 - policy.confidence
-        width = highest(sample.logs, alpha) - lowest(sample.logs, alpha)
+        width = highest(sample.logs, alpha, alpha) - lowest(sample.logs, alpha, alpha)
         found[sample.measure.name] = math.expm1(width * math.sqrt(count / max(len(run.pairs), count)))
     return found
 
@@ -113,11 +125,9 @@ def _paired(pairs: Sequence[Pair], policy: Policy) -> tuple[Finding, ...]:
         return bad
     alpha = (1 - policy.confidence) * share(len(pairs))
     smallest = [_smallest(s, policy) for s in usable]
-    worse = np.array([chance(s.logs > d) for s, d in zip(usable, smallest, strict=True)])
-    better = np.array([chance(-s.logs > d) for s, d in zip(usable, smallest, strict=True)])
-    same = np.array([chance(s.logs < d) for s, d in zip(usable, smallest, strict=True)])
-    levels = np.minimum(holm(worse, alpha)[1], alpha)
-    found = zip(usable, smallest, states(worse, better, same, alpha), levels, strict=True)
+    likely = np.array([chances(s.logs, d) for s, d in zip(usable, smallest, strict=True)])
+    levels = holm(likely[:, 0, 0], alpha)[1]
+    found = zip(usable, smallest, states(likely, alpha), levels, strict=True)
     return (*(_finding(s, d, str(state), (float(level), alpha)) for s, d, state, level in found), *bad)
 
 
@@ -137,8 +147,9 @@ def _smallest(sample: Samples, policy: Policy) -> float:
 
 
 def _finding(sample: Samples, smallest: float, state: str, levels: tuple[float, float]) -> Finding:
-    """Put a measure in words; levels: of the lower and of the upper bound."""
-    middle, low, high = float(np.median(sample.logs)), lowest(sample.logs, levels[0]), highest(sample.logs, levels[1])
+    """Put a measure in words; levels: of the lower bound after Holm, and of this look."""
+    middle, alpha = float(np.median(sample.logs)), levels[1]
+    low, high = lowest(sample.logs, levels[0], COIN * alpha), highest(sample.logs, alpha, alpha)
     name, pairs = sample.measure.name, len(sample.baseline)
     ratio, below, over = math.exp(middle), _bound(low), _bound(high)
     said = {

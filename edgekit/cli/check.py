@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from edgekit.check import FIRST, Question, check, rows_for
+from edgekit.check import Question, check, rows_for
+from edgekit.check_bench import FIRST
 from edgekit.check_report import Signed, write_signed
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
@@ -24,6 +25,8 @@ from edgekit.publishing.live_bundle import fetch_baseline
 from edgekit.publishing.packing import PackCache
 from edgekit.report import write_report
 from edgekit.store import Bundle, open_bundle
+
+HISTORY = Path(".edgekit") / "history.sqlite"
 
 
 @click.command("check")
@@ -54,7 +57,8 @@ def command(
     config = find_config(config_file)
     opened = open_bundle(bundle)
     with progress_bar() as progress, ExitStack() as stack:
-        question = Question(opened, rows=rows_for(opened.manifest, data, evaluation, config))
+        rows = rows_for(opened.manifest, data, evaluation, config)
+        question = Question(opened, rows=rows, history=HISTORY)
         if model is not None:
             work = stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-"))
             question = replace(question, model=load(model, Path(work), progress))
