@@ -33,17 +33,11 @@ def nothing_to_publish(job: Job) -> str:
 def was_released(site: Site, channel: str, bundle: str, share: float | None) -> str:
     """Say which release gave this bundle to visitors, "" where none did and it may be released.
 
-    On live also one that is not shown any more: what was rolled back or replaced is not released again by itself. On a
-    preview channel only what it shows now counts, and only while live is what that was made on.
+    On live also one that is not shown any more: what was rolled back or replaced is not released again by itself. What
+    a preview channel shows counts while live is what that was made on; later it could not be promoted.
     """
     live = site.channel(LIVE)
     now = live.release.id if live and live.release else ""
-    if channel != LIVE:
-        shown = site.channel(channel)
-        made = record.decode(shown.release.message) if shown and shown.release else None
-        if shown and shown.release and made and made.base == now and _gives(made, bundle, share):
-            return f"release {shown.release.id} shows it on {channel}"
-        return ""
     for index, release in enumerate(site.releases(LIVE, HISTORY)):
         made = record.decode(release.message)
         if made is None or not _gives(made, bundle, share):
@@ -52,6 +46,10 @@ def was_released(site: Site, channel: str, bundle: str, share: float | None) -> 
             return f"release {release.id} shows it"
         text = f"release {release.id} gave it to visitors already"
         return f"{text}, and {now} came after it; --force publish releases it once more"
+    shown = site.channel(channel) if channel != LIVE else None
+    made = record.decode(shown.release.message) if shown and shown.release else None
+    if shown and shown.release and made and made.base == now and _gives(made, bundle, share):
+        return f"release {shown.release.id} shows it on {channel}"
     return ""
 
 

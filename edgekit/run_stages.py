@@ -36,7 +36,6 @@ from edgekit.run_state import FOLDER, fingerprints, hash_of
 from edgekit.store import MANIFEST, Bundle, open_bundle
 from edgekit.verify import FAIL, PASS, Report, verify
 
-
 #: Beside the state: the runs of the benchmarks.
 HISTORY = "history.sqlite"
 

@@ -45,7 +45,7 @@ ORDER = """
     bench.machine bench.visits bench.answers bench.tflite_child
     bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
     bench.session bench.devices
-    drift new_data
+    drift new_data ci
     check_parts check_report check_bench check
     run_state run_stages run_publish run
     cli.options cli.console cli

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from edgekit.config import FILE_NAME, Config, read_config
 from edgekit.config_daily import STAGES
 from edgekit.plain import plain
 from edgekit.publish import Way
-from edgekit.publishing.notify import VARIABLE, News, check_webhook, send
-from edgekit.run import FAILED, Step, Walk, Wanted, run, walk_markdown
+from edgekit.publishing.notify import VARIABLE, News, tell_all, webhooks
+from edgekit.run import DONE, FAILED, SKIPPED, Step, Walk, Wanted, run, walk_markdown
 from edgekit.run_stages import Job, report_file
 
 
@@ -28,6 +27,7 @@ from edgekit.run_stages import Job, report_file
 @click.option("--channel", metavar="NAME", help="live or a preview channel; else [run] channel.")
 @click.option("--no-check", is_flag=True, help="Do not fetch back what was published.")
 @click.option("--summary", type=PATH, metavar="FILE", help="Add a Markdown table to this file, for CI.")
+@click.option("--outputs", type=PATH, metavar="FILE", help="Add published=true or false and bundle=ID to this file.")
 @click.option("--webhook", multiple=True, metavar="URL", help=f"Tell Slack, Discord or Telegram; else ${VARIABLE}.")
 @config_option
 @json_option
@@ -42,14 +42,13 @@ def command(
     channel: str | None,
     no_check: bool,
     summary: Path | None,
+    outputs: Path | None,
     webhook: tuple[str, ...],
     config_file: Path | None,
     as_json: bool,
 ) -> int:
     """Walk from new rows to a published bundle by edgekit.toml; do again only what changed."""
-    hooks = webhook or tuple(filter(None, [os.environ.get(VARIABLE, "")]))
-    for url in hooks:
-        check_webhook(url)
+    hooks = webhooks(webhook)
     file = config_file or Path(FILE_NAME)
     config = read_config(file)
     settings = replace(config.run, site=site_name or config.run.site, channel=channel or config.run.channel)
@@ -63,8 +62,10 @@ def command(
         job = Job(root, config, site, way, progress=progress)
         walk = run(job, Wanted(force, until, dry_run), _begin)
     if summary is not None:
-        _add(summary, walk, report_file(job, ".check.md"))
-    missed = [] if dry_run else [why for url in hooks if (why := send(url, _news(walk, config)))]
+        _append(summary, _markdown(walk, report_file(job, ".check.md")))
+    if outputs is not None:
+        _append(outputs, _outputs(walk))
+    missed = [] if dry_run else tell_all(hooks, _news(walk, config))
     emit_json({**plain(walk), "alerts_failed": missed}) if as_json else _say(walk, missed)
     return walk.exit_code
 
@@ -90,9 +91,21 @@ def _news(walk: Walk, config: Config) -> News:
     return News("failure" if walk.failed else "success", f"edgekit run: {name}", walk.title())
 
 
-def _add(summary: Path, walk: Walk, checked: Path) -> None:
+def _outputs(walk: Walk) -> str:
+    """Return NAME=VALUE lines, as $GITHUB_OUTPUT and a shell read them."""
+    last = next((s for s in walk.steps if s.stage == "publish"), None)
+    published = "true" if last is not None and last.state == DONE else "false"
+    bundle = next((str(s.result["bundle"]) for s in walk.steps if "bundle" in s.result), "")
+    return f"published={published}\nbundle={bundle}\n"
+
+
+def _markdown(walk: Walk, checked: Path) -> str:
     text = walk_markdown(walk)
-    if checked.is_file() and any(s.stage == "check" and s.state in ("done", "skipped", FAILED) for s in walk.steps):
+    if checked.is_file() and any(s.stage == "check" and s.state in (DONE, SKIPPED, FAILED) for s in walk.steps):
         text += f"\n{checked.read_text(encoding='utf-8')}"
-    with summary.open("a", encoding="utf-8") as file:
-        file.write(f"{text}\n")
+    return f"{text}\n"
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
