@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from near_operator import NEAR_OPERATORS  # noqa: E402
 from one_operator import OPERATORS  # noqa: E402
 
-from edgekit import config, errors  # noqa: E402
+from edgekit import config, config_daily, errors  # noqa: E402
 from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED  # noqa: E402
 from edgekit.formats.tflite_schema import OP_SCHEMAS  # noqa: E402
 from edgekit.graph import Graph  # noqa: E402
@@ -60,10 +60,16 @@ EXAMPLES: Mapping[str, str] = {
     "edgekit promote --site local --folder back --from next --no-check\n"
     "edgekit rollback --site local --folder back --no-check",
     "prune": "edgekit prune --site local --keep 5 --dry-run",
+    "run": "edgekit run --dry-run\nedgekit run --site local --channel preview",
+    "check": "edgekit check bundle/ --site local --folder not-yet",
+    "check-data": "edgekit check-data calibration.npz --against bundle/",
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
-NOT_RUN: Mapping[str, str] = {"canary": "it needs a site with a canary; tests/test_publish.py has one"}
+NOT_RUN: Mapping[str, str] = {
+    "run": "it needs [run] in edgekit.toml; docs/daily.md has one and runs it",
+    "canary": "it needs a site with a canary; tests/test_publish.py has one",
+}
 
 #: What a key of edgekit.toml means, where its line in edgekit/config.py has no comment.
 MEANINGS: Mapping[str, str] = {
@@ -254,6 +260,8 @@ def tables() -> list[tuple[str, type]]:
         ("[targets.tfjs]", config.TfjsConfig),
         ("[targets.wasm]", config.WasmConfig),
         ("[card]", config.CardConfig),
+        ("[gate]", config_daily.GateConfig),
+        ("[run]", config_daily.RunConfig),
     ]
 
 
