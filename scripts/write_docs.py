@@ -27,7 +27,9 @@ from near_operator import NEAR_OPERATORS  # noqa: E402
 from one_operator import OPERATORS  # noqa: E402
 
 from edgekit import config, config_daily, errors  # noqa: E402
-from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED  # noqa: E402
+from edgekit.bench.measures import EXACT, MEASURES, PAIRED, SHOWN  # noqa: E402
+from edgekit.bench.runners.chromium import NETWORKS  # noqa: E402
+from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED, Commands  # noqa: E402
 from edgekit.formats.tflite_schema import OP_SCHEMAS  # noqa: E402
 from edgekit.graph import Graph  # noqa: E402
 from edgekit.lowering import LOWERINGS, Lowered, lower  # noqa: E402
@@ -63,6 +65,8 @@ EXAMPLES: Mapping[str, str] = {
     "run": "edgekit run --dry-run\nedgekit run --site local --channel preview",
     "check": "edgekit check bundle/ --site local --folder not-yet",
     "check-data": "edgekit check-data calibration.npz --against bundle/",
+    "bench run": "edgekit bench bundle/ --on tflite --pairs 2",
+    "bench report": "edgekit bench bundle/ --on tflite --pairs 2\nedgekit bench report",
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
@@ -108,13 +112,23 @@ def cli_page() -> str:
     text = HEAD + "# Commands\n\nEvery command has `--help`. `edgekit --version` prints the version.\n"
     for name, (module, summary) in COMMANDS.items():
         command: click.Command = importlib.import_module(module).command
-        arguments = [p.metavar or str(p.name).upper() for p in arguments_of(command)]
-        usage = " ".join(["edgekit", name, *arguments, "[OPTIONS]"])
-        text += f"\n## edgekit {name}\n\n{summary}\n\n    {usage}\n\n" + header("option", "default", "what it does")
-        text += "".join(option_row(p) for p in command.params if isinstance(p, click.Option))
-        reason = f"<!-- not run: {NOT_RUN[name]} -->\n" if name in NOT_RUN else ""
-        text += f"\n{reason}```sh\n{EXAMPLES[name]}\n```\n"
+        if isinstance(command, Commands):
+            text += f"\n## edgekit {name}\n\n{summary}\n"
+            for part, (of_part, says) in command.rows.items():
+                text += section("###", f"{name} {part}", importlib.import_module(of_part).command, says)
+        else:
+            text += section("##", name, command, summary)
     return text + "\n" + exit_codes()
+
+
+def section(level: str, name: str, command: click.Command, summary: str) -> str:
+    """Return what there is to say of one command."""
+    arguments = [p.metavar or str(p.name).upper() for p in arguments_of(command)]
+    usage = " ".join(["edgekit", name, *arguments, "[OPTIONS]"])
+    text = f"\n{level} edgekit {name}\n\n{summary}\n\n    {usage}\n\n" + header("option", "default", "what it does")
+    text += "".join(option_row(p) for p in command.params if isinstance(p, click.Option))
+    reason = f"<!-- not run: {NOT_RUN[name]} -->\n" if name in NOT_RUN else ""
+    return text + f"\n{reason}```sh\n{EXAMPLES[name]}\n```\n"
 
 
 def arguments_of(command: click.Command) -> list[click.Argument]:
@@ -305,10 +319,27 @@ def results(folder: Path) -> str:
     return header(*columns) + "".join(row(*cells) for cells in rows)
 
 
+def benchmarks_page() -> str:
+    """Return docs/benchmarks.md with its tables of measures and of networks."""
+    table = header("measure", "unit", "compared", "what it is")
+    for m in MEASURES.values():
+        compared = {PAIRED: "in pairs", EXACT: "exactly", SHOWN: "no"}[m.judged]
+        table += row(f"`{m.name}`", m.unit, compared, m.meaning)
+    lines = header("`--network`", "Mbit/s down", "Mbit/s up", "ms there and back")
+    lines += "".join(row(f"`{name}`", *(f"{v:g}" for v in values)) for name, values in NETWORKS.items())
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    for name, made in (("measures", table), ("networks", lines)):
+        text = re.sub(
+            f"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", lambda _, made=made: made, text, flags=re.DOTALL
+        )
+    return text
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": cli_page,
     "docs/operators.md": operators_page,
     "docs/edgekit-toml.md": config_page,
+    "docs/benchmarks.md": benchmarks_page,
 }
 
 

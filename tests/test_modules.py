@@ -45,13 +45,14 @@ ORDER = """
     bench.machine bench.visits bench.answers bench.tflite_child
     bench.runners.spec bench.runners.local bench.runners.tflite bench.runners.node bench.runners.chromium bench.runners
     bench.session bench.devices
+    bench.trend bench.charts bench.page bench.ci bench.mlflow_log
     drift new_data ci
     check_parts check_report check_bench check
     run_state run_stages run_publish run
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench cli.bench_run
+    cli.bench cli.bench_run cli.bench_report
     cli.check_data cli.check cli.run
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
@@ -70,6 +71,7 @@ HEAVY = {
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
+    "mlflow": {"bench.mlflow_log"},
     "brotli": {"report", "quantize_model", "compression"},
     "tflite": {"formats.tflite_schema", "formats.tflite_read", "formats.tflite_write"},
     "flatbuffers": {"formats.tflite_write"},

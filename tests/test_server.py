@@ -210,3 +210,32 @@ def test_every_file_can_be_asked_for_once(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed) as error:
         fetch_all({"/a.json": tmp_path / "nothing"}, port=0)
     assert str(error.value) == "the server does not send /a.json (status 404); export the bundle again"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "sent"),
+    [
+        pytest.param("gzip, deflate, br, zstd", "br", b"small", id="the preferred form that the browser takes"),
+        pytest.param("gzip;q=1.0", "gzip", b"medium", id="another one"),
+        pytest.param("identity", None, b"as it is on the disk", id="none"),
+    ],
+)
+def test_files_are_sent_compressed_to_those_who_take_it(
+    tmp_path: Path, accepted: str, encoding: str | None, sent: bytes
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"as it is on the disk")
+    with Server({"/a.js": file}, packed={file: {"br": b"small", "gzip": b"medium"}}) as server:
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://").rstrip("/"))
+        for method, body in (("GET", sent), ("HEAD", b"")):
+            connection.request(method, "/a.js", headers={"Accept-Encoding": accepted})
+            reply = connection.getresponse()
+            assert (reply.getheader("Content-Encoding"), reply.read()) == (encoding, body)
+            assert (reply.getheader("Vary"), reply.getheader("Content-Length")) == (
+                encoding and "Accept-Encoding",
+                str(len(sent)),
+            )
+            tag = reply.getheader("ETag")
+        connection.request("GET", "/a.js", headers={"Accept-Encoding": accepted, "If-None-Match": str(tag)})
+        assert connection.getresponse().status == 304
+        connection.close()

@@ -58,6 +58,11 @@ class Entry:
     verdict: Verdict
 
 
+def digest(run: Run) -> str:
+    """Return the SHA-256 of a run's JSON: what makes it the same run."""
+    return hashlib.sha256(_text(plain(run))).hexdigest()
+
+
 class History:
     """A history file; it is made by the first run that is added."""
 
@@ -71,17 +76,16 @@ class History:
         except OSError as error:
             raise InputError(f"cannot write {self.path}: {error.strerror}; name another file with --history") from None
         record, said = _packed(plain(run)), _packed(plain(verdict))
-        digest = hashlib.sha256(zlib.decompress(record)).hexdigest()
-        subject = run.candidate
+        subject, own = run.candidate, digest(run)
         baseline = run.baseline.bundle_id if run.baseline else ""
-        row = (digest, run.device.key, subject.bundle_id, baseline, subject.name, subject.target, run.started)
+        row = (own, run.device.key, subject.bundle_id, baseline, subject.name, subject.target, run.started)
         with self._open() as database, _transaction(database):
             database.execute(
                 "INSERT INTO runs (digest, device, bundle, baseline, name, target, started, state, run, verdict) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
                 (*row, verdict.state, record, said),
             )
-            (number,) = database.execute("SELECT id FROM runs WHERE digest = ?", (digest,)).fetchone()
+            (number,) = database.execute("SELECT id FROM runs WHERE digest = ?", (own,)).fetchone()
         return int(number)
 
     def runs(self, limit: int = 1000, **where: str) -> tuple[Entry, ...]:
@@ -166,7 +170,11 @@ def _state(database: sqlite3.Connection) -> tuple[int, bool, bool]:
 
 
 def _packed(value: Any) -> bytes:
-    return zlib.compress(json.dumps(value, separators=(",", ":")).encode())
+    return zlib.compress(_text(value))
+
+
+def _text(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _unpacked(record: bytes) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from pathlib import Path
 
 ROOT = Path("/")
@@ -65,6 +66,36 @@ def temperature(root: Path = ROOT) -> float | None:
     """Return the temperature of the hottest sensor in degrees Celsius; None where there is none."""
     texts = [_text(file).strip() for file in (root / "sys/class/thermal").glob("thermal_zone*/temp")]
     return max((int(text) / 1000 for text in texts if text.lstrip("-").isdigit()), default=None)
+
+
+class Stopwatch:
+    """A clock that stands still while this process waits because others have the processors.
+
+    Linux tells how long its first thread was ready to run and did not: the second number of /proc/PID/schedstat, in ns.
+    Elsewhere it is the monotonic clock.
+    """
+
+    def __init__(self, root: Path = ROOT) -> None:
+        try:
+            self._file = os.open(root / "proc/self/schedstat", os.O_RDONLY)
+        except OSError:
+            self._file = -1
+        if self._file >= 0 and self.waited() is None:
+            os.close(self._file)
+            self._file = -1
+
+    def waited(self) -> int | None:
+        """Return the ns that this process has waited since it began, None where the system does not tell."""
+        fields = os.pread(self._file, 64, 0).split() if self._file >= 0 else []
+        return int(fields[1]) if len(fields) == 3 else None
+
+    def now(self) -> int:
+        """Return the time in ns; differences of it mean something."""
+        while True:
+            before = self.waited()
+            clock = time.monotonic_ns()
+            if before is None or self.waited() == before:  # no wait between the two readings
+                return clock - (before or 0)
 
 
 def peak_memory() -> int | None:

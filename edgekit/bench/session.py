@@ -94,7 +94,9 @@ class _Loop:
         try:
             while len(pairs) < self._plan.pairs:
                 wanted = min(self._plan.pairs, max(FIRST_LOOK, 2 * len(pairs)))
-                kinds = [CANDIDATE] * (wanted - len(pairs)) + [BASELINE] * (FIRST_LOOK - len(own))
+                kinds = [CANDIDATE] * (wanted - len(pairs)) + [BASELINE] * (
+                    min(FIRST_LOOK, self._plan.pairs) - len(own)
+                )
                 self._random.shuffle(kinds)
                 for kind in kinds:
                     if self._seconds > 60 * self._plan.minutes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +15,23 @@ import numpy as np
 from edgekit.bench import machine
 from edgekit.runtimes.litert import Interpreter, Rows
 
-_WARM_SECONDS = 0.05
-_STEADY_SECONDS = 0.15
+_WARM_NS = 50_000_000
+_STEADY_NS = 150_000_000
 _BATCHES = 100
 _FEWEST = 5
 _BATCH_NS = 500_000
+now = machine.Stopwatch().now
 
 
 def main(model: str, threads: str, started: str) -> None:
     """Load, predict once, then for a while, and print what that took."""
     gc.disable()
-    begin = time.monotonic_ns()
+    begin = now()
     interpreter = Interpreter(Path(model).read_bytes(), threads=int(threads))
-    ready = time.monotonic_ns()
+    ready = now()
     row = np.zeros((1, interpreter.inputs), np.float32)
     interpreter.run(row)
-    answered = time.monotonic_ns()
+    answered = now()
     values = {
         "cold": (answered - int(started)) / 1e6,
         "load": (ready - begin) / 1e6,
@@ -54,19 +54,19 @@ def _steady(interpreter: Interpreter, row: Rows) -> tuple[list[float], int]:
     count, total = 1, 0
 
     def timed() -> int:
-        begin = time.perf_counter_ns()
+        begin = now()
         for _ in range(count):
             interpreter.run(row)
-        return time.perf_counter_ns() - begin
+        return now() - begin
 
-    end = time.monotonic() + _WARM_SECONDS
-    while time.monotonic() < end:
+    end = now() + _WARM_NS
+    while now() < end:
         took = timed()
         if took < _BATCH_NS:
             count = min(2 * count, -(-count * _BATCH_NS // max(took, 1)))
     calls: list[float] = []
-    end = time.monotonic() + _STEADY_SECONDS
-    while len(calls) < _FEWEST or (len(calls) < _BATCHES and time.monotonic() < end):
+    end = now() + _STEADY_NS
+    while len(calls) < _FEWEST or (len(calls) < _BATCHES and now() < end):
         calls.append(timed() / 1e3 / count)
         total += count
     return calls, total

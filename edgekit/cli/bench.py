@@ -11,6 +11,7 @@ from edgekit.cli import Commands
 #: part: (module, help)
 PARTS: Mapping[str, tuple[str, str]] = {
     "run": ("edgekit.cli.bench_run", "Measure a bundle on devices, and judge it against another."),
+    "report": ("edgekit.cli.bench_report", "Write what the history says: a page, JUnit XML, Markdown, MLflow."),
 }
 
 

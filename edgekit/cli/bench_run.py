@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from edgekit.bench.devices import Comparison, Measured, check_alike, exit_code_of, on_devices
-from edgekit.bench.history import History
+from edgekit.bench.history import DEFAULT, History
 from edgekit.bench.measures import MEASURES
 from edgekit.bench.records import INTERRUPTED, Run
 from edgekit.bench.runners import RUNNERS, make_runner
@@ -26,7 +26,6 @@ from edgekit.data import Dataset, load_data
 from edgekit.plain import plain
 from edgekit.store import Bundle, open_bundle
 
-HISTORY = Path(".edgekit") / "history.sqlite"
 #: Without --on: those of these that the bundle has a target for.
 USUAL = ("tflite", "chromium")
 
@@ -49,11 +48,20 @@ USUAL = ("tflite", "chromium")
 @click.option("--not-isolated", is_flag=True, help="Serve without the headers that let a page use threads.")
 @click.option("--vitals", is_flag=True, help="Measure LCP, INP and CLS on the demo page too.")
 @click.option("--data", type=PATH, metavar="DATA", help="Evaluation rows, for accuracy: .npz, .csv or .parquet.")
-@click.option("--pairs", type=click.IntRange(1, 4096), default=512, show_default=True, help="At most.")
-@click.option("--minutes", type=click.FloatRange(min=0), default=3.0, show_default=True, help="For each runner.")
+@click.option(
+    "--pairs", type=click.IntRange(1, 4096), default=512, show_default=True, help="At most; visits without --against."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="For each runner.",
+)
 @click.option("--min-effect", default="5%", show_default=True, metavar="SHARE", help="The smallest change that counts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the visits.")
-@click.option("--history", type=PATH, default=HISTORY, show_default=True, metavar="FILE", help="Where runs are kept.")
+@click.option("--history", type=PATH, default=DEFAULT, show_default=True, metavar="FILE", help="Where runs are kept.")
 @click.option("--no-history", is_flag=True, help="Keep nothing.")
 @config_option
 @json_option

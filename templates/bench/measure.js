@@ -13,7 +13,8 @@ const BATCH_MS = 0.5;
  * @param {string} bundleUrl the bundle's folder, relative to the document, with a slash at its end
  * @param {object} [options] `target`, `build`, `threads`, `fetch`: those of the runtime's `load`;
  *   `runtime`: the address of its module, else the bundle's own; `rows`: arrays to answer, returned as `outputs`;
- *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds
+ *   `steadyMs`: how long steady predictions are measured; `memory`: ask the browser, which may take seconds;
+ *   `batchMs`: how long a batch lasts at least; `now`: a clock in ms since the start, else the performance's
  * @returns {Promise<{values: object, calls: number[], device: object, outputs?: Float32Array[]}>} values by the names
  *   and in the units of edgekit/bench/measures.py, what cannot be had left out; calls in us, each the mean of a batch
  */
@@ -21,19 +22,20 @@ export async function measure(bundleUrl, options = {}) {
   performance.setResourceTimingBufferSize?.(10000);
   const root = new URL(bundleUrl, globalThis.document?.baseURI).href;
   const wasm = watchMemories();
-  const begin = performance.now();
+  const now = options.now ?? (() => performance.now());
+  const begin = now();
   const { load } = await import(options.runtime ?? `${root}runtime/edgekit.js`);
   const { target, build, threads, fetch } = options;
   const model = await load(root, { target, build, threads, fetch, cache: false });
   await model.warmUp();
-  const ready = performance.now();
+  const ready = now();
   const row = new Float32Array(model.manifest.inputs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0));
   await model.predictArray(row);
-  const answered = performance.now();
+  const answered = now();
 
   const values = { cold: answered, load: ready - begin, first: 1000 * (answered - ready) };
   const tick = clockTick();
-  const calls = await steady(model, row, { tick, steadyMs: options.steadyMs ?? STEADY_MS });
+  const calls = await steady(model, row, { now, tick, steadyMs: options.steadyMs ?? STEADY_MS, batchMs: options.batchMs ?? BATCH_MS });
   Object.assign(values, wire(root, begin, ready));
   const memory = await memoryBytes(wasm, options.memory);
   if (memory) values.memory = memory;
@@ -53,23 +55,23 @@ export async function describeDevice(tick = clockTick()) {
 }
 
 /** Warm up, then time batches; a batch is as many calls as the clock needs. */
-async function steady(model, row, { tick, steadyMs }) {
-  const wanted = Math.max(BATCH_MS, TICKS * tick);
+async function steady(model, row, { now, tick, steadyMs, batchMs }) {
+  const wanted = Math.max(batchMs, TICKS * tick);
   const timed = async (count) => {
-    const begin = performance.now();
+    const begin = now();
     for (let i = 0; i < count; i++) await model.predictArray(row);
-    return performance.now() - begin;
+    return now() - begin;
   };
   let count = 1;
-  let end = performance.now() + WARM_MS;
+  let end = now() + WARM_MS;
   do {
     const took = await timed(count);
     if (took < wanted) count = Math.min(2 * count, Math.ceil((count * wanted) / Math.max(took, tick / 2)));
     await new Promise((resolve) => setTimeout(resolve)); // threads report for work
-  } while (performance.now() < end);
+  } while (now() < end);
   const calls = [];
-  end = performance.now() + steadyMs;
-  while (calls.length < FEWEST || (calls.length < BATCHES && performance.now() < end)) calls.push((1000 * (await timed(count))) / count);
+  end = now() + steadyMs;
+  while (calls.length < FEWEST || (calls.length < BATCHES && now() < end)) calls.push((1000 * (await timed(count))) / count);
   return calls;
 }
 

@@ -39,6 +39,8 @@ FLAGS = (
     "--enable-precise-memory-info",
     "--enable-blink-features=ForceEagerMeasureMemory",  # memory is counted when it is asked for, not at leisure
 )
+#: Throttling stops the page every now and then: a batch has to be long beside that.
+_THROTTLED_MS = 5
 _PAGE = ("visit.html", "visit.js", "measure.js")
 
 
@@ -141,6 +143,8 @@ class ChromiumSeat:
         """Return what the page of a visit says."""
         options: dict[str, Any] = {"target": self.subject.target, "memory": True}
         options |= {"build": self._session.spec.build} if self._session.spec.build else {}
+        if self._session.conditions.cpu_throttle != 1:
+            options["batchMs"] = _THROTTLED_MS
         if self._session.conditions.threads is not None:
             options["threads"] = self._session.conditions.threads
         address = f"{self._url}visit.html#{quote(json.dumps(options))}"
