@@ -53,6 +53,9 @@ MEAN_NEAR, SPREAD_NEAR = 0.35, 1.35
 LUCK = 4.0
 MIN_ROWS = 8
 OUTSIDE, TWICE = 0.05, 0.1
+#: A value beyond the range by more than all of it is a slip. Where a range ends over HEAVY standard deviations from the
+#: mean, FAR times of it, and only a spread HEAVY_SPREAD times as large or small says anything.
+HEAVY, FAR, HEAVY_SPREAD = 8.0, 10.0, 30.0
 DAY = 86400.0
 
 
@@ -194,12 +197,30 @@ def _labels(text: Cells, one: Expected) -> Iterator[Finding]:
         yield Finding("category", STOP, one.column, sentence)
 
 
-def _shift(mean: float, std: float, rows: int, one: tuple[float, float]) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Seen:
+    """Mean and spread of new values, and what so many of them may be off by luck: of the mean in standard deviations,
+    of the logarithm of the spread. Heavy tails have more of it: the error of a standard deviation goes with the fourth
+    moment k, as sqrt((k - 1) / (4 n)); 1 / sqrt(2 n) for a normal distribution."""
+
+    mean: float
+    std: float
+    mean_luck: float
+    spread_luck: float
+
+
+def _seen(values: Numbers) -> _Seen:
+    rows, mean, std = len(values), float(values.mean()), float(values.std())
+    fourth = float((((values - mean) / max(std, 1e-300)) ** 4).mean())
+    return _Seen(mean, std, LUCK / math.sqrt(rows), LUCK * math.sqrt(max(fourth - 1, 2.0) / (4 * rows)))
+
+
+def _shift(seen: _Seen, one: tuple[float, float]) -> tuple[float, float]:
     """Return how far the mean is off in expected standard deviations, and the ratio of the spreads (1 or more), each
     less what so many rows give by luck."""
     wide = max(one[1], 1e-12 * max(abs(one[0]), 1.0))
-    off = max(abs(mean - one[0]) / wide - LUCK / math.sqrt(rows), 0.0)
-    spread = math.exp(max(abs(math.log(max(std, 1e-300) / wide)) - LUCK / math.sqrt(2 * rows), 0.0))
+    off = max(abs(seen.mean - one[0]) / wide - seen.mean_luck, 0.0)
+    spread = math.exp(max(abs(math.log(max(seen.std, 1e-300) / wide)) - seen.spread_luck, 0.0))
     return off, spread
 
 
@@ -207,25 +228,24 @@ def _unit(values: Numbers, one: Expected) -> list[Finding]:
     """Find the unit that explains why the values are elsewhere."""
     if one.mean is None or not one.std:
         return _unit_by_range(values, one)
-    mean, std, rows = float(values.mean()), float(values.std()), len(values)
-    off, spread = _shift(mean, std, rows, (one.mean, one.std))
-    if off <= SUSPECT and spread <= SPREAD:
+    seen = _seen(values)
+    off, spread = _shift(seen, (one.mean, one.std))
+    if off <= SUSPECT and spread <= (HEAVY_SPREAD if _heavy(one) else SPREAD):
         return []
     fitting = []
     for a, b, words in _both_ways():
-        back = ((mean - b) / a, std / a)
-        near = abs(back[0] - one.mean) / one.std - LUCK / math.sqrt(rows)
-        ratio = abs(math.log(back[1] / one.std)) - LUCK / math.sqrt(2 * rows)
-        if near <= MEAN_NEAR and ratio <= math.log(SPREAD_NEAR):
-            distance = abs(back[0] - one.mean) / one.std + abs(math.log(back[1] / one.std))
-            fitting.append((distance, words))
-    if not fitting and one.mean and mean / one.mean > 0:
-        factor, of_std = mean / one.mean, std / one.std
+        back = ((seen.mean - b) / a, seen.std / a)
+        near = abs(back[0] - one.mean) / one.std
+        ratio = abs(math.log(back[1] / one.std))
+        if near - seen.mean_luck <= MEAN_NEAR and ratio - seen.spread_luck <= math.log(SPREAD_NEAR):
+            fitting.append((near + ratio, words))
+    if not fitting and one.mean and seen.mean / one.mean > 0:
+        factor, of_std = seen.mean / one.mean, seen.std / one.std
         if abs(math.log(factor)) > math.log(SPREAD) and abs(math.log(factor / of_std)) < math.log(1.15):
             fitting = [(0.0, f"{factor:.4g} times")]
     if not fitting:
         return []
-    return [_unit_finding(one, min(fitting)[1], f"its mean is {mean:.4g}, it was {one.mean:.4g}")]
+    return [_unit_finding(one, min(fitting)[1], f"its mean is {seen.mean:.4g}, it was {one.mean:.4g}")]
 
 
 def _unit_by_range(values: Numbers, one: Expected) -> list[Finding]:
@@ -266,13 +286,13 @@ def _both_ways() -> Iterator[tuple[float, float, str]]:
 def _moved(values: Numbers, one: Expected) -> Iterator[Finding]:
     if one.mean is None or not one.std:
         return
-    off, spread = _shift(float(values.mean()), float(values.std()), len(values), (one.mean, one.std))
+    off, spread = _shift(_seen(values), (one.mean, one.std))
     if off > SUSPECT:
         far = abs(values.mean() - one.mean) / one.std
         by = f"{far:.1f} standard deviations from the {one.mean:.4g} of before"
         sentence = f"the mean of {cut(one.column)} is {values.mean():.4g}, {by}"
         yield Finding("moved", STOP if off > MOVED else NOTE, one.column, sentence)
-    elif spread > SPREAD:
+    elif spread > (HEAVY_SPREAD if _heavy(one) else SPREAD):
         sentence = f"the values of {cut(one.column)} spread by {values.std():.4g}, before it was {one.std:.4g}"
         yield Finding("moved", NOTE, one.column, sentence)
 
@@ -287,7 +307,14 @@ def _range(values: Numbers, one: Expected) -> Iterator[Finding]:
         return
     worst = float(values[np.argmax(np.maximum(one.low - values, values - one.high))])
     many = count > OUTSIDE * len(values) and count >= 3
-    far = max(one.low - worst, worst - one.high) > one.high - one.low
+    far = max(one.low - worst, worst - one.high) > (FAR if _heavy(one) else 1) * (one.high - one.low)
     where = f"outside {one.low:g} to {one.high:g}, the farthest is {worst:g}"
     sentence = f"{count} of {len(values)} values of {cut(one.column)} are {where}"
     yield Finding("range", STOP if many or far else NOTE, one.column, sentence)
+
+
+def _heavy(one: Expected) -> bool:
+    """Tell whether the range reaches so far from the mean that larger values are bound to come."""
+    if one.mean is None or not one.std or one.low is None or one.high is None:
+        return False
+    return max(one.high - one.mean, one.mean - one.low) > HEAVY * one.std

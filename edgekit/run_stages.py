@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -150,7 +151,7 @@ def _train(job: Job) -> Mapping[str, Any]:
     command = list(job.config.run.train)
     paths = [job.model, job.data, *job.evaluation]
     before = {p: _stamp(p) for p in paths}
-    keep = (job.lock,) if job.lock is not None else ()
+    keep = (job.lock,) if job.lock is not None and os.name == "posix" else ()
     try:  # what it prints goes to stderr: stdout is for one JSON document
         done = subprocess.run(command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=2, pass_fds=keep, check=False)
     except OSError as error:
