@@ -156,7 +156,6 @@ def test_new_rows_and_another_training(project: Path, capsys: pytest.CaptureFixt
     first = bundle_id(project)
     (project / "rows.csv").write_text(rows(2))
     (project / "seed.txt").write_text("2\n")
-    (project / "trained.bin").write_bytes(model(2))
     found = here(capsys)
     assert {state for state, _ in found.values()} == {"done"}
     assert found["data"] == ("done", "rows.csv changed")
@@ -164,6 +163,16 @@ def test_new_rows_and_another_training(project: Path, capsys: pytest.CaptureFixt
     assert live(project) == [bundle_id(project), first]
     report = json.loads((project / "bundle.check.json").read_text())
     assert (report["ok"], report["bundle_id"], report["baseline"]) == (True, bundle_id(project), first)
+
+
+def test_a_training_that_came_out_worse_is_not_published(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "seed.txt").write_text("2\n")
+    (project / "trained.bin").write_bytes(model(2))  # the labels are those of model 1
+    before = live(project)
+    state, why = here(capsys, code=1)["check"]
+    assert state == "failed"
+    assert why.startswith("Failed: published (accuracy: rmse ")
+    assert live(project) == before
 
 
 def test_rows_that_are_wrong_are_not_trained_on(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,8 +224,7 @@ def test_a_preview_and_a_canary_are_released_once(project: Path, capsys: pytest.
     edit("edgekit.toml", 'site = "local"', 'site = "local"\ncanary = "10%"')(project)
     assert here(capsys)["publish"][0] == "done"
     assert here(capsys)["publish"] == ("skipped", "release 000002 shows it")
-    # The preview was made on what was live before, and could not be promoted any more.
-    assert here(capsys, "--channel", "next")["publish"] == ("done", "the site does not have it yet")
+    assert here(capsys, "--channel", "next")["publish"] == ("skipped", "release 000002 shows it")
     edit("edgekit.toml", "10%", "50%")(project)
     assert here(capsys)["publish"][0] == "done"
 
