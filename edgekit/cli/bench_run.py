@@ -169,7 +169,8 @@ def show(one: Measured) -> None:
             seen = ", ".join(f"{name} {share:.1%}" for name, share in verdict.detectable.items())
             click.echo(f"changes that this device would see: {seen}")
     ended = f" ({run.ended})" if run.ended == INTERRUPTED else ""
-    click.echo(f"{run.runner}: {verdict.why}{ended}")
+    said = verdict.why if run.baseline else "; ".join(f.why for f in verdict.findings)
+    click.echo(f"{run.runner}: {said}{ended}")
 
 
 def _summary(run: Run) -> list[tuple[str, ...]]:

@@ -91,14 +91,12 @@ function wire(root, begin, ready) {
   return { network, compute: ready - begin - network, bytes, requests: sent.length };
 }
 
-/** All memory of the page where the browser tells, else the JS heap and the memory of WebAssembly. */
+/** All memory of the page where the browser tells, else the JS heap; and the memory of WebAssembly. */
 async function memoryBytes(wasm, ask) {
-  if (ask && globalThis.crossOriginIsolated) {
-    const told = await performance.measureUserAgentSpecificMemory?.().catch(() => null);
-    if (told?.bytes) return told.bytes;
-  }
-  let bytes = performance.memory?.usedJSHeapSize ?? 0;
-  for (const { buffer } of wasm) bytes += buffer.byteLength;
+  const told = ask && globalThis.crossOriginIsolated ? await performance.measureUserAgentSpecificMemory?.().catch(() => null) : null;
+  let bytes = told?.bytes || performance.memory?.usedJSHeapSize || 0;
+  // Chromium 156 counts the memory of WebAssembly only where it is shared.
+  for (const { buffer } of wasm) if (!told?.bytes || buffer instanceof ArrayBuffer) bytes += buffer.byteLength;
   return bytes;
 }
 
