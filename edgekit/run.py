@@ -59,9 +59,10 @@ class Walk:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which stages to do again whatever happened, where to stop, and whether to do anything at all."""
+    """Which stages to do again whatever happened, where to begin and to stop, and whether to do anything at all."""
 
     force: tuple[str, ...] = ()
+    since: str = STAGES[0]
     until: str = STAGES[-1]
     dry_run: bool = False
 
@@ -90,7 +91,7 @@ def run(job: Job, wanted: Wanted | None = None, tell: Tell = nobody) -> Walk:
 
 
 def _check(job: Job, wanted: Wanted) -> None:
-    for name in (*wanted.force, wanted.until):
+    for name in (*wanted.force, wanted.since, wanted.until):
         if name not in STAGES:
             raise InputError(f"there is no stage {name!r}; the stages are {', '.join(STAGES)}")
     settings = job.config.run
@@ -127,6 +128,8 @@ class _Walker:
         return (replace(step, seconds=_since(start)) if step.state == DONE else step), 0
 
     def _step(self, name: str) -> Step:
+        if STAGES.index(name) < STAGES.index(self._wanted.since):
+            return Step(name, LEFT_OUT, f"it comes before {self._wanted.since}")
         if name not in self._job.config.run.stages:
             return Step(name, LEFT_OUT, "[run] stages does not name it")
         stage = next((s for s in MAKING if s.name == name), None)

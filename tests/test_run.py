@@ -197,6 +197,9 @@ def test_force_until_and_dry_run(project: Path, capsys: pytest.CaptureFixture[st
     found = here(capsys, "--force", "quantize", "--until", "export")
     assert list(found) == list(STAGES[:5])
     assert [state for state, _ in found.values()] == ["skipped"] * 3 + ["done", "skipped"]  # the same came of it
+    found = here(capsys, "--from", "check")
+    assert {found[s] for s in STAGES[:6]} == {("left out", "it comes before check")}
+    assert (found["check"], found["publish"]) == (SAME, ("skipped", "release 000001 shows it"))
     assert here(capsys, "--dry-run")["publish"] == ("skipped", "release 000001 shows it")
     assert here(capsys, "--force", "publish")["publish"] == ("done", "--force")
 

@@ -21,6 +21,7 @@ from edgekit.run_stages import Job, report_file
 
 @click.command("run")
 @click.option("--force", multiple=True, type=click.Choice(STAGES), help="Do this stage again; may be repeated.")
+@click.option("--from", "since", type=click.Choice(STAGES), default=STAGES[0], help="Leave out what comes before it.")
 @click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], show_default=True, help="Stop behind it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and why; only read.")
 @any_site_options
@@ -33,6 +34,7 @@ from edgekit.run_stages import Job, report_file
 @json_option
 def command(
     force: tuple[str, ...],
+    since: str,
     until: str,
     dry_run: bool,
     site_name: str,
@@ -60,7 +62,7 @@ def command(
     with progress_bar() as progress:
         site = (lambda: open_site(*place)) if settings.site else None
         job = Job(root, config, site, way, progress=progress)
-        walk = run(job, Wanted(force, until, dry_run), _begin)
+        walk = run(job, Wanted(force, since, until, dry_run), _begin)
     if summary is not None:
         _append(summary, _markdown(walk, report_file(job, ".check.md")))
     if outputs is not None:
