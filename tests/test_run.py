@@ -306,9 +306,7 @@ def test_one_run_at_a_time(project: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert (project / ".edgekit" / LOCK).exists()
 
 
-@pytest.mark.parametrize(
-    ("stage", "delay"), [*((s, 0.0) for s in STAGES), ("quantize", 0.1), ("export", 0.1), ("publish", 0.05)]
-)
+@pytest.mark.parametrize(("stage", "delay"), [*((s, 0.0) for s in STAGES), ("quantize", 0.1), ("publish", 0.05)])
 def test_killed_in_a_stage(finished: Path, tmp_path: Path, stage: str, delay: float) -> None:
     """kill -9 while a stage is at work, from its first moment or a little later; the next run ends as one that was
     never killed: the same bundle, released once."""
