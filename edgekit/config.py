@@ -1,8 +1,8 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
 Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
-[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.pyodide], [card]. The dataclasses below are the
-reference; `edgekit init` writes a commented file.
+[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.pyodide], [card], [gate], [run]. The dataclasses
+here and in config_daily.py are the reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from edgekit.config_daily import GateConfig, RunConfig, check_gate, check_run
 from edgekit.errors import InputError
 from edgekit.plain import read
 from edgekit.transforms import TRANSFORMS
@@ -96,6 +97,7 @@ class DataConfig:
     seed: int = 0
     time: str = ""  # a column of times: the latest rows are held out, not random ones
     max_rows: int = 200_000  # of larger files that many rows are kept, at equal distances
+    max_age: float = 0.0  # days that the newest time in `time` may be old before training; 0 for any age
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,8 @@ class Config:
     budgets: BudgetConfig = field(default_factory=BudgetConfig)
     targets: TargetsConfig = field(default_factory=TargetsConfig)
     card: CardConfig = field(default_factory=CardConfig)
+    gate: GateConfig | None = None  # None: no [gate] in the file, and publish asks for no report of check
+    run: RunConfig = field(default_factory=RunConfig)
 
 
 def find_config(explicit: Path | None) -> Config:
@@ -194,10 +198,11 @@ def read_config(path: Path) -> Config:
     Raises InputError naming the file and the key: not TOML, unknown key, wrong type, value that makes no sense.
     """
     raw = _parse(path)
-    budgets = raw.get("budgets")
-    for key in ("max_drop", "max_slice_drop"):
-        if isinstance(budgets, dict) and isinstance(budgets.get(key), str):
-            budgets[key] = parse_drop(budgets[key], f"{path}: budgets: {key}")
+    for name in ("budgets", "gate"):
+        for key in ("max_drop", "max_slice_drop", "min_effect"):
+            table = raw.get(name)
+            if isinstance(table, dict) and isinstance(table.get(key), str):
+                table[key] = parse_drop(table[key], f"{path}: {name}: {key}")
     try:
         config = read(Config, raw, str(path))
     except OverflowError:
@@ -244,6 +249,10 @@ def check(config: Config, where: str) -> None:
     _unique((o.name for o in config.outputs), f"{where}: [[outputs]]")
     _between(config.data.seed, (0, MAX_SEED), f"{where}: data: seed")
     _between(config.data.max_rows, (100, 100_000_000), f"{where}: data: max_rows")
+    if not 0 <= config.data.max_age <= 36500:  # also catches nan
+        raise InputError(f"{where}: data: max_age is {config.data.max_age:g}; use days, 0 for any age")
+    if config.data.max_age and not config.data.time:
+        raise InputError(f"{where}: data: max_age needs a column of times; name it in time")
     _one_of(config.recipe.mode, RECIPES, f"{where}: recipe: mode")
     if config.recipe.calibration_rows < 1:
         raise InputError(
@@ -259,6 +268,9 @@ def check(config: Config, where: str) -> None:
     _between(config.targets.wasm.shard_bytes, SHARD_BYTES, f"{where}: targets: wasm: shard_bytes")
     _one_of(config.targets.pyodide.weights, PYODIDE_WEIGHTS, f"{where}: targets: pyodide: weights")
     _between(config.targets.pyodide.shard_bytes, SHARD_BYTES, f"{where}: targets: pyodide: shard_bytes")
+    if config.gate is not None:
+        check_gate(config.gate, f"{where}: gate")
+    check_run(config.run, f"{where}: run")
     for key, value in vars(config.card).items():
         if (flaw := text_flaw(" ".join(value.split()), MAX_CARD_TEXT)) and value:
             raise InputError(f"{where}: card: {key} {flaw}; write plain text")

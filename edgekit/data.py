@@ -18,8 +18,9 @@ import numpy.typing as npt
 from edgekit import expressions
 from edgekit.config import Config, text_flaw
 from edgekit.errors import InputError
-from edgekit.formats import csv_read, npz_read
+from edgekit.formats import npz_read
 from edgekit.formats.columns import MAX_BYTES, Column, Float32, cut, listed, missing_column, to_float32
+from edgekit.formats.tables import reader_of
 from edgekit.formats.thinning import Thinned
 from edgekit.manifest import Signature
 from edgekit.placement import MAX_NAMED, elements, names_of, place_features, results_of
@@ -232,7 +233,7 @@ def _from_table(path: Path, ending: str, config: Config, model_inputs: tuple[Sig
         chosen.extend([_feature_columns(path, header, config, model_inputs, labels), tuple(map(Column, labels))])
         return chosen[0] + chosen[1]
 
-    module = _reader(ending)
+    module = reader_of(ending)
     values = module.read(path, choose, config.data.max_rows)
     features, labels = chosen
     if labels and len(labels) != outputs and not (config.task == "classification" and len(labels) == 1):
@@ -279,15 +280,6 @@ def side_columns(config: Config) -> list[str]:
     for one in config.slices:
         names += [one.column] if one.column else expressions.names(one.where, f"the slice {one.name}")
     return names
-
-
-def _reader(ending: str) -> Any:
-    if ending == ".csv":
-        return csv_read
-    # Here and not at the top: the only reader that needs an extra, and slow to load.
-    from edgekit.formats import parquet  # noqa: PLC0415
-
-    return parquet
 
 
 def _label_columns(path: Path, header: tuple[str, ...], config: Config) -> list[str]:

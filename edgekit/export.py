@@ -65,17 +65,28 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
     with tempfile.TemporaryDirectory(prefix="edgekit-") as work:
         model = load(request.model, Path(work), progress)
         judged, warnings = judged_rows(request.data, request.evaluation, config, model)
-        calibration, evaluation, features = judged.calibration, judged.evaluation, judged.features
         made = make(model, judged, config, request.targets, progress)
-        made = replace(made, warnings=(*warnings, *made.warnings))
-        quantized = made.quantized
-        _refuse(request.targets, model, quantized)
-        name = config.name or _safe(model.name)
-        job = Job(model, quantized.graph, config, quantized.float_outputs, name, features)
-        built: dict[str, Built] = {}
-        for name in request.targets:
-            progress(f"building {name}", len(built), len(request.targets))
-            built[name] = TARGETS[name].build(job)
+        return export_made(request.out, request.targets, with_warnings(made, warnings), config, progress)
+
+
+def with_warnings(made: Made, warnings: tuple[str, ...]) -> Made:
+    """Put what is wrong with the rows in front of what else there is to say."""
+    return replace(made, warnings=(*warnings, *made.warnings))
+
+
+def export_made(
+    out: Path, targets: tuple[str, ...], made: Made, config: Config, progress: Progress = silent
+) -> Exported:
+    """Build every target of a quantized model and write the bundle; the second half of `export`."""
+    model, quantized = made.model, made.quantized
+    calibration, evaluation, features = made.rows.calibration, made.rows.evaluation, made.rows.features
+    _refuse(targets, model, quantized)
+    called = config.name or _safe(model.name)
+    job = Job(model, quantized.graph, config, quantized.float_outputs, called, features)
+    built: dict[str, Built] = {}
+    for name in targets:
+        progress(f"building {name}", len(built), len(targets))
+        built[name] = TARGETS[name].build(job)
     chosen = _golden(model, quantized, evaluation, features)
     _check_inverse(chosen.quantized, results_of(config, model.output_elements))
     rows = golden.encode(chosen)
@@ -87,7 +98,7 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
     card = model_card.model_card(manifest, config.card, parts).encode()
     manifest = replace(manifest, card=entry(model_card.PATH, card, "card"))
     contents = {f.path: f.data for b in built.values() for f in b.files} | {golden.PATH: rows, model_card.PATH: card}
-    return Exported(write_bundle(request.out, seal(manifest), contents), quantized, made)
+    return Exported(write_bundle(out, seal(manifest), contents), quantized, made)
 
 
 def _refuse(names: Sequence[str], model: Model, quantized: Quantized) -> None:

@@ -55,6 +55,7 @@ evaluation = ""               # a file of held-out rows, relative to this one; a
 seed = {seed}                      # of that split
 time = ""                     # a column of times: then the latest rows are held out, not random ones
 max_rows = {most}            # of larger files that many rows are kept, at equal distances
+max_age = 0.0                 # days that the newest time may be old before training; 0 for any age
 
 # Parts of the rows that are judged on their own, beside those that edgekit finds itself.
 # [[slices]]
@@ -93,6 +94,17 @@ shard_bytes = {pyodide}
 # What only you know about the model, for its model card, which anyone may read:
 # owner, license, contact, intended_use, out_of_scope, training_data, ethics, caveats.
 [card]
+
+# The daily loop (docs/daily.md): what edgekit check asks of a bundle, and what edgekit run does.
+# [gate]
+# max_first_load = "200kB"    # bytes of a first visit
+# bench = ["chromium:wasm"]   # measured beside the published bundle
+# [run]
+# train = ["python", "train.py"]
+# inputs = ["train.py"]       # what the training reads
+# model = "model.keras"
+# data = "calibration.npz"
+# site = "my-site"            # nothing is published where absent
 """
 _EXAMPLE_FEATURE = """
 # [[features]]

@@ -74,9 +74,12 @@ class Outcome:
         return not (self.seen and self.seen.failed)
 
 
-def permitted(bundle: Bundle, force: bool, reports: Path | None = None) -> str:
-    """Return which gates `force` overrules, "" where all are green; CheckFailed where one is not."""
-    refused = gate.refusals(bundle, reports)
+def permitted(bundle: Bundle, force: bool, reports: Path | None = None, settings: str = "") -> str:
+    """Return which gates `force` overrules, "" where all are green; CheckFailed where one is not.
+
+    `settings` is what `gate.settings_of` gives: with it a green report of check is asked for too.
+    """
+    refused = gate.refusals(bundle, reports, settings)
     if refused and not force:
         raise CheckFailed(f"not published: {refused[0]} (--force overrules this, and the release says so)")
     return "; ".join(refused)

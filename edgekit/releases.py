@@ -38,6 +38,7 @@ class Moved:
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     seen: Seen | None = None
+    rolled_back: bool = False  # what was seen was wrong, and `before` is live again
 
     @property
     def ok(self) -> bool:
@@ -64,9 +65,12 @@ def releases(site: Site, channel: str = LIVE, limit: int = 20) -> list[Row]:
     ]
 
 
-def promote(site: Site, source: str, force: bool = False, check: bool = True, progress: Progress = silent) -> Moved:
+def promote(
+    site: Site, source: str, force: bool = False, check: bool = True, progress: Progress = silent, back: bool = False
+) -> Moved:
     """Release to live the very version that a preview channel shows.
 
+    back: bring the version before it back where what is live then is seen to be wrong, unless somebody released since.
     Raises CheckFailed where live moved since that version was made: what was released meanwhile would be lost.
     """
     shown = site.channel(source)
@@ -83,7 +87,17 @@ def promote(site: Site, source: str, force: bool = False, check: bool = True, pr
             "or --force to replace what is live"
         )
     message = record.encode(replace(made, action="promote", base=now)) if made else f"edgekit promote {source}"
-    return _move(site, shown.release, message, check, progress)
+    moved = _move(site, shown.release, message, check, progress)
+    return _brought_back(site, moved, live) if back and not moved.ok else moved
+
+
+def _brought_back(site: Site, moved: Moved, before: Channel | None) -> Moved:
+    now = site.channel(LIVE)
+    if not moved.before or now is None or now.release is None or now.release.id != moved.release:
+        return moved
+    message = before.release.message if before and before.release else ""
+    done = site.release(LIVE, moved.before, record.rollback_message(message))
+    return replace(moved, release=done.id, version=moved.before, before=moved.version, rolled_back=True)
 
 
 def rollback(site: Site, to: str = "", steps: int = 1, check: bool = True, progress: Progress = silent) -> Moved:

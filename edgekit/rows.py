@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,28 @@ from edgekit.config import Config
 from edgekit.data import Dataset, load_data, split, take
 from edgekit.errors import InputError
 from edgekit.features import features_of
-from edgekit.models import Model
+from edgekit.manifest import Signature
 from edgekit.quantize import Rows
 
 #: Of the rows in time's order, the part that is held out.
 HELD_OUT = 0.25
 
 
-def judged_rows(data: Path, evaluation: Path | None, config: Config, model: Model) -> tuple[Rows, tuple[str, ...]]:
+class Takes(Protocol):
+    """What rows are read for: a model, or what a bundle says of one."""
+
+    @property
+    def inputs(self) -> tuple[Signature, ...]:
+        """The model's inputs."""
+        ...
+
+    @property
+    def output_elements(self) -> int:
+        """How many numbers it gives."""
+        ...
+
+
+def judged_rows(data: Path, evaluation: Path | None, config: Config, model: Takes) -> tuple[Rows, tuple[str, ...]]:
     """Return the rows, and warnings: leaks, duplicates, files that were thinned.
 
     Held out are the rows of `evaluation` (or of `data.evaluation`), else the latest where `data.time` names a column,

@@ -27,7 +27,7 @@ from api_page import api_page  # noqa: E402
 from near_operator import NEAR_OPERATORS  # noqa: E402
 from one_operator import OPERATORS  # noqa: E402
 
-from edgekit import config, errors  # noqa: E402
+from edgekit import config, config_daily, errors  # noqa: E402
 from edgekit.bench.measures import EXACT, MEASURES, PAIRED, SHOWN  # noqa: E402
 from edgekit.bench.runners.chromium import NETWORKS  # noqa: E402
 from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED, Commands  # noqa: E402
@@ -65,6 +65,9 @@ EXAMPLES: Mapping[str, str] = {
     "edgekit rollback --site local --folder back --no-check",
     "prune": "edgekit prune --site local --keep 5 --dry-run",
     "sweep": "edgekit sweep bundle/tflite/model.tflite --data calibration.npz --to tflite --out cells/",
+    "run": "edgekit run --dry-run\nedgekit run --site local --channel preview",
+    "check": "edgekit check bundle/ --site local --folder not-yet",
+    "check-data": "edgekit check-data calibration.npz --against bundle/",
     "bench run": "edgekit bench bundle/ --on tflite --pairs 2",
     "bench serve": "edgekit bench serve new/ --against bundle/ --lan",
     "bench import": "edgekit bench import client/app/build/integration_response_data.json",
@@ -73,6 +76,7 @@ EXAMPLES: Mapping[str, str] = {
 }
 #: Examples that cannot be run there, and why.
 NOT_RUN: Mapping[str, str] = {
+    "run": "it needs [run] in edgekit.toml; docs/daily.md has one and runs it",
     "canary": "it needs a site with a canary; tests/test_publish.py has one",
     "bench serve": "it waits for a phone; tests/test_phone_page.py has one",
     "bench import": "it needs a file of a phone; tests/test_bench_import.py makes one",
@@ -280,6 +284,8 @@ def tables() -> list[tuple[str, type]]:
         ("[targets.wasm]", config.WasmConfig),
         ("[targets.pyodide]", config.PyodideConfig),
         ("[card]", config.CardConfig),
+        ("[gate]", config_daily.GateConfig),
+        ("[run]", config_daily.RunConfig),
     ]
 
 
@@ -297,6 +303,7 @@ def fields_of(kind: type) -> list[tuple[str, str, str, str]]:
 TYPES: Mapping[str, str] = {
     "str": "text",
     "int": "whole number",
+    "bool": "true or false",
     "float": "number",
     "tuple[float, float] | None": "[number, number]",
     "tuple[str, ...]": "list of texts",

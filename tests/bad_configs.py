@@ -10,6 +10,51 @@ FEATURE = '[[features]]\ncolumn = "a"\n'
 
 BAD = [
     pytest.param(
+        "[gate]\nbench = ['node']\nweb_vitals = true",
+        ": gate: web_vitals needs a runner with a page; name one in bench, such as chromium:wasm",
+        id="vitals of no page",
+    ),
+    pytest.param(
+        "[gate]\nruntimes = ['safari']",
+        ": gate: runtimes names 'safari'; choose from litert, chromium, node",
+        id="a runtime that nobody knows",
+    ),
+    pytest.param(
+        "[gate]\noptional = ['speed']",
+        ": gate: optional names 'speed'; choose from verify, accuracy, slices, published, budgets, vitals, bench",
+        id="a check that nobody knows",
+    ),
+    pytest.param(
+        "[gate]\nmax_first_load = '200 apples'",
+        ": gate: max_first_load: '200 apples' is no size; write it as 200kB or 1.5MB",
+        id="a size without a unit",
+    ),
+    pytest.param(
+        "[gate]\nmin_effect = '0%'",
+        ": gate: min_effect is 0; write a share between 0 and 1 such as 0.05",
+        id="an effect of nothing",
+    ),
+    pytest.param(
+        "[run]\nstages = ['quantise']",
+        ": run: stages names 'quantise'; choose from data, train, load, quantize, export, verify, check, publish",
+        id="a stage that nobody knows",
+    ),
+    pytest.param(
+        "[run]\ntrain = 'python train.py'",
+        ": run: train must be a list, not text",
+        id="a command line, which a shell would read",
+    ),
+    pytest.param(
+        "[run]\ninputs = ['a.csv']",
+        ": run: inputs are the files that the command train reads; name the command too",
+        id="inputs of no training",
+    ),
+    pytest.param(
+        "[data]\nmax_age = 2.0",
+        ": data: max_age needs a column of times; name it in time",
+        id="an age without a time",
+    ),
+    pytest.param(
         "[recipe]\nsparsity = 1.0",
         ": recipe: sparsity is 1; use a share from 0 to 0.99 such as 0.8",
         id="nothing would be left",
@@ -46,7 +91,7 @@ BAD = [
     ),
     pytest.param(
         "nane = 'x'",
-        ": unknown key 'nane'; known keys are budgets, card, data, features, name, outputs, recipe, slices, "
+        ": unknown key 'nane'; known keys are budgets, card, data, features, gate, name, outputs, recipe, run, slices, "
         "targets, task, version",
         id="a typo at the top",
     ),

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import Trained
 
-from edgekit import config
+from edgekit import config, config_daily
 from edgekit.cli import COMMANDS
 from edgekit.export import Exported
 from edgekit.runtimes.chromium import Browser
@@ -171,8 +171,8 @@ def test_every_command_is_documented() -> None:
 
 def test_every_key_of_the_settings_is_documented() -> None:
     page = (ROOT / "docs/edgekit-toml.md").read_text(encoding="utf-8")
-    for kind in vars(config).values():
-        if isinstance(kind, type) and kind.__module__ == config.__name__:
+    for kind in (*vars(config).values(), *vars(config_daily).values()):
+        if isinstance(kind, type) and kind.__module__ in (config.__name__, config_daily.__name__):
             for key, annotation in kind.__annotations__.items():
                 assert "Config" in annotation or f"\n| `{key}` |" in page, f"{kind.__name__}.{key}"
 

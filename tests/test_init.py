@@ -94,7 +94,7 @@ def test_every_key_is_in_the_file() -> None:
     text = starter("m", (), None)
     lines = [line.removeprefix("#").strip() for line in text.splitlines()]
     written = {line.split()[0] for line in lines if line}
-    tables = {"features", "outputs", "slices", "data", "recipe", "budgets", "targets", "layers", "card"}
+    tables = {"features", "outputs", "slices", "data", "recipe", "budgets", "targets", "layers", "card", "gate", "run"}
     for cls in (Config, FeatureConfig, OutputConfig, SliceConfig, DataConfig, RecipeConfig, BudgetConfig):
         assert {f.name for f in dataclasses.fields(cls)} - tables <= written
     assert {"[targets.tfjs]", "[targets.wasm]", "weights", "shard_bytes"} <= written

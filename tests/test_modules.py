@@ -14,11 +14,11 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    expressions transforms graph config manifest models golden
+    expressions transforms graph config_daily config manifest models golden
     affine metrics arena plan engine_memory shards wheel python_stub
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write
-    formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
+    formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet formats.tables
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
     placement data features tfjs_runtime compression pyodide_runtime
     runtimes runtimes.answer runtimes.litert
@@ -32,12 +32,13 @@ ORDER = """
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.pyodide targets
     model_card store hosting server runtimes.node runtimes.chromium runtimes.python_package python_console
     load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle
+    kept
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
     publishing.journal publishing.retries publishing.transfer publishing.endpoint publishing.api_values publishing.hosting_api publishing.local_site
     publishing.credentials publishing.apply publishing.gate publishing.published publishing.notify
-    publishing.firebase_json publishing.planning publishing.remote_config
+    publishing.firebase_json publishing.planning publishing.live_bundle publishing.remote_config
     publish releases gallery
     bench bench.measures bench.records bench.runner
     bench.policy bench.ratios bench.samples bench.accuracy bench.verdict bench.history
@@ -47,10 +48,14 @@ ORDER = """
     bench.runners.remote bench.runners.ssh bench.runners.adb bench.runners
     bench.session bench.devices engines sweeping sweeping.exports sweeping.measurements sweep bench.serving bench.flutter_runs
     bench.trend bench.charts bench.page bench.ci bench.mlflow_log
+    drift new_data ci
+    check_parts check_report check_bench check
+    run_state run_stages run_publish run
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve cli.gallery
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
     cli.bench cli.bench_run cli.sweep cli.bench_report cli.bench_serve cli.bench_import
+    cli.check_data cli.check cli.run
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 

@@ -55,6 +55,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
     "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
+    "run": ("edgekit.cli.run", "Walk from new rows to a published bundle by edgekit.toml; do again only what changed."),
+    "check": (
+        "edgekit.cli.check",
+        "Hold a bundle to [gate] and to the published one; write the report that publish asks for.",
+    ),
+    "check-data": ("edgekit.cli.check_data", "Look at new rows before training: schema, units, ranges, age."),
     "bench": ("edgekit.cli.bench", "Measure a bundle where it runs, and judge it against another."),
     "sweep": ("edgekit.cli.sweep", "Export and measure every model with every recipe, in parallel."),
     "flutter": ("edgekit.cli.flutter", "Write a Flutter client: a typed Dart package of the model and an app."),

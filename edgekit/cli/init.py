@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from edgekit.ci import DAILIES, write_daily
 from edgekit.cli.console import emit_json, progress_bar
 from edgekit.cli.options import PATH, json_option, one_line
-from edgekit.config import Config, OutputConfig, check
+from edgekit.config import FILE_NAME, Config, OutputConfig, check, read_config
 from edgekit.data import load_data
 from edgekit.firebase_ml import read_firebase_model
 from edgekit.init import refuse_overwrite, starter, write
@@ -27,7 +28,8 @@ from edgekit.load import load
     metavar="JSON",
     help="What Firebase ML says of the model: its name, its hash (with --model).",
 )
-@click.option("--force", is_flag=True, help="Overwrite an edgekit.toml that is there.")
+@click.option("--ci", type=click.Choice(list(DAILIES)), help="Only write what runs the daily loop of a project.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @json_option
 def command(
     folder: Path,
@@ -35,6 +37,7 @@ def command(
     data: Path | None,
     labels: tuple[str, ...],
     firebase_ml: Path | None,
+    ci: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -43,6 +46,8 @@ def command(
         raise click.UsageError("--data needs --model, which says how many numbers a row has")
     if firebase_ml is not None and model is None:
         raise click.UsageError("--firebase-ml needs --model, the .tflite file that it speaks of")
+    if ci is not None:
+        return _daily(folder, ci, force, as_json)
     refuse_overwrite(folder, force)
     if model is None:
         text = starter("", (), None)
@@ -59,3 +64,13 @@ def command(
         emit_json({"path": str(file)})
     else:
         click.echo(one_line(f"wrote {file}; read its comments, and correct units and ranges"))
+    return None
+
+
+def _daily(folder: Path, kind: str, force: bool, as_json: bool) -> None:
+    there = folder / FILE_NAME
+    file = write_daily(folder, kind, read_config(there) if there.exists() else Config(), force)
+    if as_json:
+        emit_json({"path": str(file)})
+    else:
+        click.echo(one_line(f"wrote {file}; read its first lines: they name the settings that it needs"))

@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from edgekit.cli.console import emit_json, progress_bar
-from edgekit.cli.options import PATH, json_option
+from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.cli.site import open_remote, open_site, parse_bytes, parse_life, patience, say_all, say_seen, site_options
+from edgekit.config import find_config
 from edgekit.publish import Outcome, Way, permitted, plan, publish, to_json, told
 from edgekit.publishing.channel_file import parse_percent
 from edgekit.publishing.firebase_json import write_folder
+from edgekit.publishing.gate import settings_of
 from edgekit.publishing.notify import VARIABLE
 from edgekit.publishing.plan import Budget, Plan
 from edgekit.publishing.planning import Wish, tree
@@ -46,6 +48,7 @@ from edgekit.store import open_bundle
 @click.option("--remote-config", is_flag=True, help="Write the canary's percentage to Firebase Remote Config too.")
 @click.option("--project", metavar="ID", help="The project of Remote Config; else the credential's.")
 @click.option("--webhook", multiple=True, metavar="URL", help=f"Tell Slack, Discord or Telegram; else ${VARIABLE}.")
+@config_option
 @json_option
 def command(
     bundle: Path,
@@ -70,6 +73,7 @@ def command(
     remote_config: bool,
     project: str | None,
     webhook: tuple[str, ...],
+    config_file: Path | None,
     as_json: bool,
 ) -> int:
     """Publish a bundle on a hosting site, all at once."""
@@ -86,12 +90,9 @@ def command(
     share = None if canary is None else parse_percent(canary)
     hooks = webhook or tuple(filter(None, [os.environ.get(VARIABLE, "")]))
     opened = open_bundle(bundle)
+    settings = settings_of(find_config(config_file))
     if to_folder:
-        write_folder(to_folder, *tree(Wish(opened)))
-        emit_json({"folder": str(to_folder)}) if as_json else click.echo(
-            f"wrote {to_folder}; next: firebase deploy there"
-        )
-        return 0
+        return _to_folder(to_folder, Wish(opened), as_json)
     site = open_site(site_name, folder, credentials, endpoint)
     wish = Wish(opened, channel, share, keep_bundles, budget, "--force" if force else "")
     if dry_run:
@@ -99,12 +100,18 @@ def command(
         emit_json(made.to_json()) if as_json else say_plan(made)
         return 1 if made.over_budget else 0
     with progress_bar() as progress, told(hooks, f"publish {opened.manifest.name} on {site_name}") as tell:
-        why = permitted(opened, force, reports)
+        why = permitted(opened, force, reports, settings)
         wish = Wish(opened, channel, share, keep_bundles, budget, why or wish.forced)
         outcome = publish(site, wish, way, progress)
         missed = tell(outcome)
     emit_json({**to_json(outcome), "alerts_failed": missed}) if as_json else say_outcome(outcome, missed)
     return 0 if outcome.ok else 1
+
+
+def _to_folder(folder: Path, wish: Wish, as_json: bool) -> int:
+    write_folder(folder, *tree(wish))
+    emit_json({"folder": str(folder)}) if as_json else click.echo(f"wrote {folder}; next: firebase deploy there")
+    return 0
 
 
 def say_plan(made: Plan) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from edgekit.cli.options import PATH
+from edgekit.config_daily import parse_size
 from edgekit.errors import InputError
 from edgekit.publishing.credentials import find_credential
 from edgekit.publishing.endpoint import check_endpoint, is_local
@@ -51,6 +52,15 @@ def site_options(command: F) -> F:
     return command
 
 
+def any_site_options(command: F) -> F:
+    """Add the same options where a site need not be named: `site_name` is "" then."""
+    named = click.option("--site", "site_name", default="", metavar="SITE", help="The site; else [run] site.")
+    lies = click.option("--folder", type=PATH, metavar="DIR", help="Where the site local lies; else [run] folder.")
+    for option in reversed((named, lies, *_OPTIONS[2:])):
+        command = option(command)
+    return command
+
+
 def open_site(name: str, folder: Path, credentials: Path | None, endpoint: str | None) -> Site:
     """Return the site that the options name; nothing is asked of it yet."""
     if name == LOCAL:
@@ -84,12 +94,7 @@ def patience() -> Patience:
 
 def parse_bytes(text: str | None) -> int | None:
     """Read "200kB", "1.5 MB" or "4096"."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]?)B?", text.strip())
-    if match is None:
-        raise InputError(f"{text!r} is no size; write it as 200kB or 1.5MB")
-    return int(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[match[2]])
+    return None if text is None else parse_size(text)
 
 
 def parse_life(text: str | None) -> int | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
@@ -76,6 +77,19 @@ def check_webhook(url: str) -> str:
         raise InputError(f"the host {parts.hostname} is not known; write one of {known} before it")
     FORMATS[named][1](News("success", "", ""), address)
     return named
+
+
+def webhooks(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the webhooks that were given, else that of the environment; InputError for one that cannot be."""
+    urls = tuple(given) or tuple(filter(None, [os.environ.get(VARIABLE, "")]))
+    for url in urls:
+        check_webhook(url)
+    return urls
+
+
+def tell_all(urls: Sequence[str], news: News) -> list[str]:
+    """Post the news to each; return why it did not arrive, for those that missed it."""
+    return [why for url in urls if (why := send(url, news))]
 
 
 def send(url: str, news: News) -> str:

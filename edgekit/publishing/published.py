@@ -61,7 +61,7 @@ class Unreachable(Exception):
     """There is no way to the server from here."""
 
 
-class _Fetcher:
+class Fetcher:
     """GETs from one origin, a connection for each thread. Certificates are checked; redirects are not followed."""
 
     def __init__(self, url: str, patience: Patience) -> None:
@@ -150,7 +150,7 @@ def look(
     """
     if not url:
         return Seen(url, problems=("the host does not say where the public reads it",))
-    fetcher = _Fetcher(url, patience)
+    fetcher = Fetcher(url, patience)
     try:
         fetcher.reach()
         manifests, count, problems = _files(fetcher, channels, page, progress)
@@ -180,7 +180,7 @@ def _same_type(found: str, wanted: str) -> bool:
 
 
 def _files(
-    fetcher: _Fetcher, channels: Channels, page: Mapping[str, Blob], progress: Progress
+    fetcher: Fetcher, channels: Channels, page: Mapping[str, Blob], progress: Progress
 ) -> tuple[dict[str, Manifest], int, list[str]]:
     root, rules = f"/{channels.name}/", published_rules(channels.name)
     todo: dict[str, Blob | None] = {**page, f"{root}channel.json": Blob.of(encode(channels))}
@@ -216,7 +216,7 @@ def _files(
 
 
 def _golden(
-    url: str, manifests: Mapping[str, Manifest], fetcher: _Fetcher, progress: Progress
+    url: str, manifests: Mapping[str, Manifest], fetcher: Fetcher, progress: Progress
 ) -> tuple[str, tuple[str, ...]]:
     """Predict the golden rows of each bundle in Chromium; return pass, fail or "not run", and what was wrong."""
     progress("golden rows in a browser", 0, 0)
@@ -229,7 +229,7 @@ def _golden(
     return (FAIL, tuple(problems)) if problems else (PASS, ())
 
 
-def _in_browser(url: str, manifests: Mapping[str, Manifest], fetcher: _Fetcher) -> Iterator[str]:
+def _in_browser(url: str, manifests: Mapping[str, Manifest], fetcher: Fetcher) -> Iterator[str]:
     with chromium.Browser() as browser:
         for bundle, manifest in manifests.items():
             folder = f"{url}{manifest.name}/bundles/{bundle}/"
