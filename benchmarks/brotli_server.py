@@ -18,7 +18,7 @@ import brotli
 
 from edgekit.errors import NotAvailable
 from edgekit.hosting import headers_for
-from edgekit.tfjs_runtime import cache_folder
+from edgekit.npm_files import cache_folder
 
 _SCRIPT = Path(__file__).parent / "http2_server.mjs"
 _CERTIFICATE = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import NotAvailable
-from edgekit.tfjs_runtime import cache_folder
+from edgekit.npm_files import cache_folder
 
 _TIMEOUT_SECONDS = 300
 

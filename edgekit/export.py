@@ -24,8 +24,9 @@ from edgekit.quantize_model import Made, account, check_targets, make
 from edgekit.rows import judged_rows
 from edgekit.runtimes import litert
 from edgekit.runtimes.litert import Interpreter
+from edgekit.stopwatch import browser_times
 from edgekit.store import Bundle, entry, write_bundle
-from edgekit.targets import TARGETS
+from edgekit.targets import DEFAULT_TARGETS, TARGETS
 from edgekit.targets.protocol import Built, Job
 
 
@@ -36,7 +37,7 @@ class Request:
     model: Path
     data: Path
     out: Path
-    targets: tuple[str, ...] = tuple(TARGETS)
+    targets: tuple[str, ...] = DEFAULT_TARGETS
     evaluation: Path | None = None
 
 
@@ -68,7 +69,7 @@ def export(request: Request, config: Config, progress: Progress = silent) -> Exp
         made = replace(made, warnings=(*warnings, *made.warnings))
         quantized = made.quantized
         _refuse(request.targets, model, quantized)
-        job = Job(model, quantized.graph, config, quantized.float_outputs)
+        job = Job(model, quantized.graph, config, quantized.float_outputs, quantized.outputs, evaluation, browser_times)
         built: dict[str, Built] = {}
         for name in request.targets:
             progress(f"building {name}", len(built), len(request.targets))

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.config import FILE_NAME, NAME, BudgetConfig, Config, DataConfig, RecipeConfig, TfjsConfig, WasmConfig
+from edgekit.config import (
+    FILE_NAME,
+    NAME,
+    BudgetConfig,
+    Config,
+    DataConfig,
+    OrtConfig,
+    RecipeConfig,
+    TfjsConfig,
+    WasmConfig,
+)
 from edgekit.data import Dataset, features_of
 from edgekit.errors import InputError
 from edgekit.manifest import Feature, Signature
@@ -72,6 +82,13 @@ shard_bytes = {tfjs}         # weights are cut into files of this size
 [targets.wasm]
 shard_bytes = {wasm}
 
+[targets.ort]
+model = "auto"                # quantized | float32 | auto: timed in Chromium, the better one
+backend = "wasm"              # wasm | webgpu (a larger runtime; float32 only)
+measure = true                # false: the smaller model, the same on every machine
+shard_bytes = {ort}
+dist = ""                     # a folder with a build of onnxruntime-web of your own
+
 # What only you know about the model, for its model card, which anyone may read:
 # owner, license, contact, intended_use, out_of_scope, training_data, ethics, caveats.
 [card]
@@ -113,6 +130,7 @@ def starter(name: str, inputs: tuple[Signature, ...], data: Dataset | None, outp
         weights=TfjsConfig().weights,
         tfjs=TfjsConfig().shard_bytes,
         wasm=WasmConfig().shard_bytes,
+        ort=OrtConfig().shard_bytes,
     )
     named = f"name = {_quoted(clean)}" if NAME.match(clean) else '# name = "model"'
     top = _TOP.format(name=named, version=config.version)

@@ -36,6 +36,7 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     "tflite": ("litert",),
     "wasm": ("chromium", "node"),
     "tfjs": ("chromium",),
+    "ort": ("chromium",),
 }
 ALL_RUNTIMES = ("litert", "chromium", "node")
 

@@ -253,6 +253,7 @@ def tables() -> list[tuple[str, type]]:
         ("[budgets]", config.BudgetConfig),
         ("[targets.tfjs]", config.TfjsConfig),
         ("[targets.wasm]", config.WasmConfig),
+        ("[targets.ort]", config.OrtConfig),
         ("[card]", config.CardConfig),
     ]
 

@@ -24,7 +24,7 @@ from edgekit.export import Exported, Request, export
 from edgekit.publish import Way
 from edgekit.runtimes import chromium
 from edgekit.store import Bundle
-from edgekit.targets import TARGETS
+from edgekit.targets import DEFAULT_TARGETS
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "health_monitoring"
 
@@ -55,7 +55,7 @@ class Trained:
         return self.folder / "edgekit.toml"
 
     def request(self, out: Path, *targets: str) -> Request:
-        return Request(self.model, self.folder / "calibration.npz", out, targets or tuple(TARGETS))
+        return Request(self.model, self.folder / "calibration.npz", out, targets or DEFAULT_TARGETS)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,8 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data tfjs_runtime
+    formats.onnx_graph formats.onnx_operators formats.onnx_file formats.ort_worker
+    placement data npm_files tfjs_runtime ort_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
@@ -29,8 +30,8 @@ ORDER = """
     lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
-    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets
-    model_card store hosting server runtimes.node runtimes.chromium
+    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.ort targets
+    model_card store hosting server runtimes.node runtimes.chromium stopwatch
     load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
@@ -54,6 +55,8 @@ HEAVY = {
     "keras": {"formats.keras_worker"},
     "h5py": {"formats.keras_worker"},
     "pyarrow": {"formats.parquet"},
+    "onnx": {"formats.onnx_file"},
+    "onnxruntime": {"formats.onnx_file"},
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},

@@ -64,6 +64,8 @@ EXTRAS: Mapping[str, str] = {
     "ai_edge_litert": "run",
     "playwright": "browser",
     "pyarrow": "data",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
     "google": "firebase",
     "requests": "firebase",
     "deflate": "firebase",

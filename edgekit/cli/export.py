@@ -14,7 +14,7 @@ from edgekit.export import Exported, Request, export
 from edgekit.plain import plain
 from edgekit.report import sizes
 from edgekit.store import zip_bundle
-from edgekit.targets import TARGETS
+from edgekit.targets import DEFAULT_TARGETS
 
 
 @click.command("export")
@@ -25,7 +25,9 @@ from edgekit.targets import TARGETS
 @click.option(
     "--eval", "evaluation", type=PATH, metavar="DATA", help="Held-out rows to judge with; else a quarter of DATA."
 )
-@click.option("--to", "targets", default=",".join(TARGETS), show_default=True, help="Targets, with commas between.")
+@click.option(
+    "--to", "targets", default=",".join(DEFAULT_TARGETS), show_default=True, help="Targets, with commas between."
+)
 @click.option(
     "--out", type=PATH, required=True, metavar="BUNDLE", help="The folder to write; an old bundle is replaced."
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from edgekit.targets.ort import OrtTarget
 from edgekit.targets.protocol import Target
 from edgekit.targets.tfjs import TfjsTarget
 from edgekit.targets.tflite import TfliteTarget
 from edgekit.targets.wasm import WasmTarget
 
-TARGETS: Mapping[str, Target] = {t.name: t for t in (TfliteTarget(), TfjsTarget(), WasmTarget())}
+TARGETS: Mapping[str, Target] = {t.name: t for t in (TfliteTarget(), TfjsTarget(), WasmTarget(), OrtTarget())}
+#: What an export makes where nothing else is asked for; the others bring a runtime of megabytes.
+DEFAULT_TARGETS = ("tflite", "tfjs", "wasm")
