@@ -1,8 +1,8 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
 Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
-[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.ort], [card]. The dataclasses below are the reference;
-`edgekit init` writes a commented file.
+[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.ort], [card]. The dataclasses below are the
+reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations

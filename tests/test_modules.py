@@ -20,12 +20,13 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    formats.onnx_graph formats.onnx_operators formats.onnx_file formats.ort_worker
+    formats.onnx_graph formats.onnx_operators formats.onnx_file formats.ort_worker formats.onnx_source formats.onnx_layers
     placement data npm_files tfjs_runtime ort_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
     quantization.clipping quantization.passes quantization.widening quantization.equalize quantization.rewrite quantization.ladder
+    formats.onnx_import formats.onnx_worker formats.onnx_convert
     quantization.modes quantization.cost quantization.coverage quantization.trials quantization.diagnosis
     lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
@@ -55,12 +56,12 @@ HEAVY = {
     "keras": {"formats.keras_worker"},
     "h5py": {"formats.keras_worker"},
     "pyarrow": {"formats.parquet"},
-    "onnx": {"formats.onnx_file"},
+    "onnx": {"formats.onnx_file", "formats.onnx_worker"},
     "onnxruntime": {"formats.onnx_file"},
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},
-    "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker"},
+    "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker", "formats.onnx_worker"},
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "rich": {"cli.console"},
