@@ -20,7 +20,7 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    formats.onnx_graph formats.onnx_operators formats.onnx_file formats.ort_worker formats.onnx_source formats.onnx_layers
+    formats.onnx_graph formats.onnx_operators formats.onnx_file formats.ort_worker formats.ort_config_worker formats.onnx_source formats.onnx_layers
     placement data npm_files tfjs_runtime ort_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
@@ -33,7 +33,7 @@ ORDER = """
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.ort targets
     model_card store hosting server runtimes.node runtimes.chromium stopwatch
-    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle
+    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle ort_config
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
@@ -45,7 +45,7 @@ ORDER = """
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench
+    cli.bench cli.ort_config
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -57,7 +57,7 @@ HEAVY = {
     "h5py": {"formats.keras_worker"},
     "pyarrow": {"formats.parquet"},
     "onnx": {"formats.onnx_file", "formats.onnx_worker"},
-    "onnxruntime": {"formats.onnx_file"},
+    "onnxruntime": {"formats.onnx_file", "formats.ort_config_worker"},
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},

@@ -45,6 +45,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("edgekit.cli.export", "Quantize a model and write a bundle for its targets."),
     "verify": ("edgekit.cli.verify", "Run a bundle's golden rows through every target in its real runtime."),
     "serve": ("edgekit.cli.serve", "Serve a bundle's page, or a local site, on this machine."),
+    "ort-config": (
+        "edgekit.cli.ort_config",
+        "Write the operators that a smaller build of onnxruntime-web needs, and how to build it.",
+    ),
     "publish": ("edgekit.cli.publish", "Publish a bundle on a hosting site, all at once."),
     "canary": ("edgekit.cli.canary", "Make the canary of a model stable, or end it: a release of one small file."),
     "promote": ("edgekit.cli.promote", "Release to live the very version that a preview channel shows."),

@@ -9,7 +9,7 @@ import click
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.cli.quantize import print_rungs, print_slices, say_no
-from edgekit.config import Config, find_config
+from edgekit.config import Config, find_config, with_ort_dist
 from edgekit.export import Exported, Request, export
 from edgekit.plain import plain
 from edgekit.report import sizes
@@ -32,6 +32,7 @@ from edgekit.targets import DEFAULT_TARGETS
     "--out", type=PATH, required=True, metavar="BUNDLE", help="The folder to write; an old bundle is replaced."
 )
 @click.option("--zip", "as_zip", is_flag=True, help="Write BUNDLE.zip too; equal bundles give equal bytes.")
+@click.option("--ort-dist", type=PATH, metavar="DIR", help="A build of onnxruntime-web of your own, for --to ort.")
 @config_option
 @json_option
 def command(
@@ -41,6 +42,7 @@ def command(
     targets: str,
     out: Path,
     as_zip: bool,
+    ort_dist: Path | None,
     config_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -49,6 +51,7 @@ def command(
     request = Request(model, data, out, names, evaluation)
     with progress_bar() as progress:
         config = find_config(config_file)
+        config = config if ort_dist is None else with_ort_dist(config, ort_dist)
         done = export(request, config, progress)
     if as_zip:
         zip_bundle(done.bundle, out.with_name(f"{out.name}.zip"))

@@ -11,11 +11,9 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from edgekit.formats.onnx_graph import IR_VERSION, OPSET, OWN_DOMAIN, OnnxGraph
+from edgekit.formats.onnx_graph import IR_VERSION, OPSET, OWN_DOMAIN, WEIGHTS, OnnxGraph
 from edgekit.graph import Array
 
-#: The file beside the model in which its weights lie; its shards are parts of it.
-WEIGHTS = "weights.bin"
 #: Smaller constants (scales, shapes) stay in the model.
 _LEAST_BYTES = 128
 LEVELS = {

@@ -18,6 +18,8 @@ from edgekit.graph import Array, Graph, Op, Quant
 #: itself over the type of an 8-bit one; its own domain has the 16-bit one for older sets.
 OPSET, IR_VERSION = 20, 10
 OWN_DOMAIN = "com.microsoft"
+#: The file beside the model in which its weights lie; the shards of a bundle are parts of it.
+WEIGHTS = "weights.bin"
 _CLIPS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 
 
