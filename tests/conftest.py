@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import flutter_models
@@ -23,8 +23,11 @@ from edgekit.errors import NotAvailable
 from edgekit.export import Exported, Request, export
 from edgekit.publish import Way
 from edgekit.runtimes import chromium
-from edgekit.store import Bundle
-from edgekit.targets import DEFAULT_TARGETS
+from edgekit.manifest import TargetEntry, seal
+from edgekit.stopwatch import browser_times
+from edgekit.store import Bundle, entry, write_bundle
+from edgekit.targets import DEFAULT_TARGETS, TARGETS
+from edgekit.targets.protocol import Job
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "health_monitoring"
 
@@ -77,6 +80,27 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture(scope="session")
 def bundle(exported: Exported) -> Bundle:
     return exported.bundle
+
+
+@pytest.fixture(scope="session")
+def ort_bundle(exported: Exported, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The example for ONNX Runtime Web, and the engine beside it; made of the model that was quantized already."""
+    made, old = exported.made, exported.bundle
+    config = read_config(trained.config)
+    evaluation = made.rows.evaluation
+    floats, outputs = exported.quantized.float_outputs, exported.quantized.outputs
+    try:
+        job = Job(made.model, exported.quantized.graph, config, floats, outputs, evaluation, browser_times)
+        built = TARGETS["ort"].build(job)
+    except NotAvailable as error:
+        pytest.skip(f"not run: {error}")
+    files = tuple(entry(f.path, f.data, f.role, first_step=f.first_step, build=f.build) for f in built.files)
+    ort = TargetEntry(files, built.parity, built.bound, built.options)
+    manifest = seal(replace(old.manifest, targets={"wasm": old.manifest.targets["wasm"], "ort": ort}))
+    contents = {f.path: old.read(f.path) for f in old.manifest.files()} | {f.path: f.data for f in built.files}
+    named = {f.path for f in manifest.files()}
+    out = tmp_path_factory.mktemp("ort") / "bundle"
+    return write_bundle(out, manifest, {path: data for path, data in contents.items() if path in named})
 
 
 @pytest.fixture

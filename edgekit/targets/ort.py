@@ -79,9 +79,10 @@ class OrtTarget:
         if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxruntime")):
             raise missing_extra("the ort target", "onnx")
         options = job.config.targets.ort
+        graphs = _graphs(job)
         program = runtime(options.backend, options.dist)
         with tempfile.TemporaryDirectory(prefix="edgekit-ort-") as folder:
-            candidates, tools = _candidates(job, _graphs(job), Path(folder))
+            candidates, tools = _candidates(job, graphs, Path(folder))
         assembly = _Assembly(job, program, {**tools, PACKAGE: VERSION})
         times = _times(job, {c.name: assembly.built(c, {}) for c in candidates})
         candidates = [_timed(c, times) for c in candidates]
