@@ -21,9 +21,9 @@ from publishing_checks import NAME, QUICK
 from edgekit.config import read_config
 from edgekit.errors import NotAvailable
 from edgekit.export import Exported, Request, export
+from edgekit.manifest import TargetEntry, seal
 from edgekit.publish import Way
 from edgekit.runtimes import chromium
-from edgekit.manifest import TargetEntry, seal
 from edgekit.stopwatch import browser_times
 from edgekit.store import Bundle, entry, write_bundle
 from edgekit.targets import DEFAULT_TARGETS, TARGETS

@@ -14,7 +14,7 @@ from demo_page import Site, opened
 from near_operator import NEAR_OPERATORS
 from one_operator import OPERATORS
 from test_targets import model_of
-from whole_models import ROWS, WHOLE_MODELS, quantized, rows_for
+from whole_models import ROWS, WHOLE_MODELS, quantized
 
 from edgekit import npm_files, ort_config, ort_runtime, stopwatch
 from edgekit.cli.ort_config import command
@@ -115,7 +115,7 @@ def test_each_operator_is_near_the_interpreter(operator: str, dtype: str) -> Non
     for _ in range(4):
         graph = DRAWN[operator, dtype](random, dtype)
         rows = random.normal(size=(6, sum(graph.tensors[i].elements for i in graph.inputs))).astype(np.float32)
-        rows = np.abs(rows) + np.float32(0.1) if operator.split()[0] in POSITIVE else rows
+        rows = np.abs(rows) + np.float32(0.1) if operator.split(maxsplit=1)[0] in POSITIVE else rows
         expected = Interpreter(write_tflite(graph)).run(rows)
         found = answers(to_proto(written(graph)), rows).reshape(expected.shape)
         steps = [float(t.quant.scale.max()) for t in graph.tensors if t.quant is not None and t.data is None]
@@ -194,7 +194,7 @@ def test_two_builds_are_byte_identical_and_what_was_measured_decides() -> None:
         assert len(names) > 1 and all(len(f.data) <= 1024 for f in built.files if f.role == "shard")
         model = next(f.data for f in built.files if f.role == "model")
         weights = b"".join(f.data for f in built.files if f.role == "shard")
-        assert WEIGHTS.encode() in model and len(model) < len(weights)
+        assert WEIGHTS.encode() in model and weights[:64] not in model
     assert set(slow.tools) == {"onnx", "onnxruntime", "onnxruntime-web"}
 
 

@@ -49,7 +49,12 @@ def optimize(model: Any, level: str, out: Path) -> Any:
     options.optimized_model_filepath = str(out)
     options.log_severity_level = 3
     onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return onnx.load_model(str(out), load_external_data=False)
+    made = onnx.load_model(str(out), load_external_data=False)
+    used = {"", *(node.domain for node in made.graph.node)}
+    sets = [entry for entry in made.opset_import if entry.domain in used]
+    del made.opset_import[:], made.graph.value_info[:]  # of every domain that there is, and shapes that follow anyway
+    made.opset_import.extend(sets)
+    return made
 
 
 def answers(model: Any, rows: Array) -> Array:
