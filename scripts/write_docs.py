@@ -49,6 +49,8 @@ EXAMPLES: Mapping[str, str] = {
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
+    "ort-config": "edgekit export model.keras --data calibration.npz --to ort --out for_ort/\n"
+    "edgekit ort-config for_ort/",
     "publish": "edgekit publish bundle/ --site local --dry-run",
     "canary": "edgekit canary promote --name health_monitoring --site my-site",
     "promote": "edgekit publish bundle/ --site local --folder trial --channel preview --force --no-check\n"
@@ -80,6 +82,8 @@ MEANINGS: Mapping[str, str] = {
     "shard_bytes": "weights are cut into files of at most this size",
 }
 CHOICES = {
+    "model": config.ORT_MODELS,
+    "backend": config.ORT_BACKENDS,
     "task": config.TASKS,
     "kind": config.KINDS,
     "mode": config.RECIPES,
