@@ -276,6 +276,7 @@ def fields_of(kind: type) -> list[tuple[str, str, str, str]]:
 TYPES: Mapping[str, str] = {
     "str": "text",
     "int": "whole number",
+    "bool": "true or false",
     "float": "number",
     "tuple[float, float] | None": "[number, number]",
     "tuple[str, ...]": "list of texts",
