@@ -49,8 +49,7 @@ EXAMPLES: Mapping[str, str] = {
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
-    "ort-config": "edgekit export model.keras --data calibration.npz --to ort --out for_ort/\n"
-    "edgekit ort-config for_ort/",
+    "ort-config": "edgekit ort-config with_ort/",
     "publish": "edgekit publish bundle/ --site local --dry-run",
     "canary": "edgekit canary promote --name health_monitoring --site my-site",
     "promote": "edgekit publish bundle/ --site local --folder trial --channel preview --force --no-check\n"
@@ -65,7 +64,10 @@ EXAMPLES: Mapping[str, str] = {
     "flutter": "edgekit flutter bundle/ --out client/",
 }
 #: Examples that cannot be run there, and why.
-NOT_RUN: Mapping[str, str] = {"canary": "it needs a site with a canary; tests/test_publish.py has one"}
+NOT_RUN: Mapping[str, str] = {
+    "ort-config": "it needs a bundle with the target ort; docs/onnx.md runs it with one",
+    "canary": "it needs a site with a canary; tests/test_publish.py has one",
+}
 
 #: What a key of edgekit.toml means, where its line in edgekit/config.py has no comment.
 MEANINGS: Mapping[str, str] = {
