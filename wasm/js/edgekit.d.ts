@@ -108,7 +108,7 @@ export interface Model {
   /** The checked manifest.json, frozen. */
   readonly manifest: Manifest;
   readonly target: Target;
-  /** The engine build (wasm) or backend (tfjs) that runs; null until the model is loaded. */
+  /** The engine build (wasm, ort) or backend (tfjs) that runs; null until the model is loaded. */
   readonly build: string | null;
 
   /**
