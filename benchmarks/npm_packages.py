@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import NotAvailable
-from edgekit.tfjs_runtime import cache_folder
+from edgekit.npm_files import cache_folder
 
 _TIMEOUT_SECONDS = 300
 
@@ -42,13 +42,18 @@ LITERT_LOADER = Package(
     "2.5.3",
     "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
 )
+ONNX_RUNTIME_WEB = Package(
+    "onnxruntime-web",
+    "1.30.0",
+    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+)
 #: The builds for one thread, with relaxed SIMD and without, of which LiteRT.js chooses; and that for more threads.
 _BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
 
 
 def litert_files(folder: Path) -> dict[str, Path]:
     """Unpack LiteRT.js into a folder and map the URL paths under /litert/ to its files."""
-    core, loader = _open(LITERT), _open(LITERT_LOADER)
+    core, loader = opened(LITERT), opened(LITERT_LOADER)
     members = {f"wasm/{build}.{kind}": f"wasm/{build}.{kind}" for build in _BUILDS for kind in ("js", "wasm")}
     with tarfile.open(core) as archive:
         for name, member in ({"index.js": "dist/index.js"} | members).items():
@@ -64,7 +69,7 @@ def litert_files(folder: Path) -> dict[str, Path]:
 def files_of(package: Package, members: Mapping[str, str], folder: Path) -> dict[str, Path]:
     """Unpack members of a package into a folder: URL path -> file in the archive; return URL path -> file."""
     found = {path: folder / member for path, member in members.items()}
-    with tarfile.open(_open(package)) as archive:
+    with tarfile.open(opened(package)) as archive:
         for path, member in members.items():
             _extract(archive, member, found[path])
     return found
@@ -78,7 +83,7 @@ def _extract(archive: tarfile.TarFile, member: str, out: Path) -> None:
     out.write_bytes(data.read())
 
 
-def _open(package: Package) -> Path:
+def opened(package: Package) -> Path:
     """Return the archive of a package."""
     archive = cache_folder() / "benchmarks" / package.archive
     if not (archive.is_file() and _sha512(archive) == package.sha512):

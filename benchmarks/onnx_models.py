@@ -8,15 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from npm_packages import Package, files_of
+from npm_packages import ONNX_RUNTIME_WEB, files_of
 
 from edgekit.errors import NotAvailable
 
-ONNXRUNTIME = Package(
-    "onnxruntime-web",
-    "1.30.0",
-    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
-)
 #: The stock build for wasm alone; it is one file with SIMD and threads, used or not.
 _FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 #: Contender -> options of the converter.
@@ -25,7 +20,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {"onnxruntime-web int8": (), "onnxrunt
 
 def runtime_files(folder: Path) -> dict[str, Path]:
     """Unpack onnxruntime-web into a folder and map the URL paths under /ort/ to its files."""
-    return files_of(ONNXRUNTIME, {f"/ort/{name}": f"dist/{name}" for name in _FILES}, folder)
+    return files_of(ONNX_RUNTIME_WEB, {f"/ort/{name}": f"dist/{name}" for name in _FILES}, folder)
 
 
 def onnx_models(tflite: bytes, folder: Path) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import brotli
 
-from edgekit.tfjs_runtime import cache_folder
+from edgekit.npm_files import cache_folder
 
 _SLOW = 1 << 16  # bytes; compressing more takes a tenth of a second and up to seconds
 

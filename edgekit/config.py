@@ -1,8 +1,8 @@
 """edgekit.toml: what a user says about a model, its features, outputs and budgets. Every key is optional.
 
 Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
-[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.pyodide], [card], [gate], [run]. The dataclasses
-here and in config_daily.py are the reference; `edgekit init` writes a commented file.
+[recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.pyodide], [targets.ort], [card], [gate], [run]. The
+dataclasses here and in config_daily.py are the reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ DIRECTIONS = ("increasing", "decreasing")
 MAX_SPARSITY = 0.99
 TFJS_WEIGHTS = ("float32", "uint8")
 PYODIDE_WEIGHTS = ("inside", "shards")
+ORT_MODELS = ("auto", "quantized", "float32")
+ORT_BACKENDS = ("wasm", "webgpu")
 #: The name of a model becomes a part of file names and addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 MAX_CONFIG_BYTES = 1_000_000
@@ -143,12 +145,24 @@ class PyodideConfig:
 
 
 @dataclass(frozen=True)
+class OrtConfig:
+    """`[targets.ort]`."""
+
+    model: str = "auto"  # quantized, float32, or whichever is the better one where it was measured
+    backend: str = "wasm"  # or webgpu: a runtime that is larger, and float32 only
+    measure: bool = True  # time both models in Chromium; without it the smaller one is taken
+    shard_bytes: int = 1024 * 1024
+    dist: str = ""  # a folder with a build of onnxruntime-web of your own, relative to edgekit.toml
+
+
+@dataclass(frozen=True)
 class TargetsConfig:
     """`[targets]`: options of each target."""
 
     tfjs: TfjsConfig = field(default_factory=TfjsConfig)
     wasm: WasmConfig = field(default_factory=WasmConfig)
     pyodide: PyodideConfig = field(default_factory=PyodideConfig)
+    ort: OrtConfig = field(default_factory=OrtConfig)
 
 
 @dataclass(frozen=True)
@@ -211,7 +225,13 @@ def read_config(path: Path) -> Config:
     if config.data.evaluation:
         evaluation = str(path.parent / config.data.evaluation)
         config = replace(config, data=replace(config.data, evaluation=evaluation))
-    return config
+    return with_ort_dist(config, path.parent / config.targets.ort.dist) if config.targets.ort.dist else config
+
+
+def with_ort_dist(config: Config, folder: Path) -> Config:
+    """Return a config whose target ort takes its runtime from a folder."""
+    ort = replace(config.targets.ort, dist=str(folder))
+    return replace(config, targets=replace(config.targets, ort=ort))
 
 
 def metric_of(config: Config) -> str:
@@ -271,6 +291,9 @@ def check(config: Config, where: str) -> None:
     if config.gate is not None:
         check_gate(config.gate, f"{where}: gate")
     check_run(config.run, f"{where}: run")
+    _one_of(config.targets.ort.model, ORT_MODELS, f"{where}: targets: ort: model")
+    _one_of(config.targets.ort.backend, ORT_BACKENDS, f"{where}: targets: ort: backend")
+    _between(config.targets.ort.shard_bytes, SHARD_BYTES, f"{where}: targets: ort: shard_bytes")
     for key, value in vars(config.card).items():
         if (flaw := text_flaw(" ".join(value.split()), MAX_CARD_TEXT)) and value:
             raise InputError(f"{where}: card: {key} {flaw}; write plain text")

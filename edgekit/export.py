@@ -25,8 +25,9 @@ from edgekit.quantize_model import Made, account, check_targets, make
 from edgekit.rows import judged_rows
 from edgekit.runtimes import litert
 from edgekit.runtimes.litert import Interpreter
+from edgekit.stopwatch import browser_times
 from edgekit.store import Bundle, entry, write_bundle
-from edgekit.targets import DEFAULT, TARGETS
+from edgekit.targets import DEFAULT_TARGETS, TARGETS
 from edgekit.targets.protocol import Built, Job
 from edgekit.transforms import inverse
 
@@ -38,7 +39,7 @@ class Request:
     model: Path
     data: Path
     out: Path
-    targets: tuple[str, ...] = DEFAULT
+    targets: tuple[str, ...] = DEFAULT_TARGETS
     evaluation: Path | None = None
 
 
@@ -82,7 +83,17 @@ def export_made(
     calibration, evaluation, features = made.rows.calibration, made.rows.evaluation, made.rows.features
     _refuse(targets, model, quantized)
     called = config.name or _safe(model.name)
-    job = Job(model, quantized.graph, config, quantized.float_outputs, called, features)
+    job = Job(
+        model,
+        quantized.graph,
+        config,
+        quantized.float_outputs,
+        called,
+        features,
+        quantized.outputs,
+        evaluation,
+        browser_times,
+    )
     built: dict[str, Built] = {}
     for name in targets:
         progress(f"building {name}", len(built), len(targets))

@@ -18,6 +18,7 @@ from edgekit.config import (
     Config,
     DataConfig,
     FeatureConfig,
+    OrtConfig,
     PyodideConfig,
     RecipeConfig,
     TfjsConfig,
@@ -91,6 +92,13 @@ shard_bytes = {wasm}
 weights = "{python}"            # inside the wheel | shards (beside it, fetched when they are needed)
 shard_bytes = {pyodide}
 
+[targets.ort]
+model = "auto"                # quantized | float32 | auto: timed in Chromium, the better one
+backend = "wasm"              # wasm | webgpu (a larger runtime; float32 only)
+measure = true                # false: the smaller model, the same on every machine
+shard_bytes = {ort}
+dist = ""                     # a folder with a build of onnxruntime-web of your own
+
 # What only you know about the model, for its model card, which anyone may read:
 # owner, license, contact, intended_use, out_of_scope, training_data, ethics, caveats.
 [card]
@@ -146,6 +154,7 @@ def starter(name: str, inputs: tuple[Signature, ...], data: Dataset | None, outp
         wasm=WasmConfig().shard_bytes,
         python=PyodideConfig().weights,
         pyodide=PyodideConfig().shard_bytes,
+        ort=OrtConfig().shard_bytes,
     )
     named = f"name = {_quoted(clean)}" if NAME.match(clean) else '# name = "model"'
     top = _TOP.format(name=named, version=config.version)

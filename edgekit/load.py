@@ -8,19 +8,20 @@ from pathlib import Path
 
 from edgekit.errors import InputError
 from edgekit.formats.keras import convert
+from edgekit.formats.onnx_convert import convert_onnx
 from edgekit.formats.tflite_read import read_tflite
 from edgekit.graph import Graph, Tensor
 from edgekit.manifest import Signature
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
 
-ENDINGS = (".keras", ".h5", ".hdf5", ".tflite")
+ENDINGS = (".keras", ".h5", ".hdf5", ".tflite", ".onnx")
 
 
 def load(path: Path, work: Path, progress: Progress = silent) -> Model:
-    """Read .keras, .h5, .tflite or a SavedModel folder; `work` is a folder for what conversion leaves.
+    """Read .keras, .h5, .tflite, .onnx or a SavedModel folder; `work` is a folder for what conversion leaves.
 
-    Raises InputError, which starts with the file's name, and NotAvailable where TensorFlow is needed and missing.
+    Raises InputError, which starts with the file's name, and NotAvailable where an extra is needed and missing.
     """
     path = path if path.name else path.absolute()
     if not path.exists():
@@ -36,9 +37,10 @@ def load(path: Path, work: Path, progress: Progress = silent) -> Model:
         inputs = _signatures(graph, graph.inputs, path.name)
         outputs = _signatures(graph, graph.outputs, path.name)
         return Model(path.stem, "tflite", path, _hash(path), graph, inputs, outputs)
-    converted = convert(path, work)
+    is_onnx = path.suffix.lower() == ".onnx" and path.is_file()
+    converted = convert_onnx(path, work) if is_onnx else convert(path, work)
     graph = read_tflite(converted.tflite, path.name)
-    kind = "keras" if path.is_file() else "saved_model"
+    kind = "onnx" if is_onnx else "keras" if path.is_file() else "saved_model"
     return Model(
         path.stem,
         kind,

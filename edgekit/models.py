@@ -15,13 +15,13 @@ class Model:
     """What `load` returns."""
 
     name: str  # the file's stem
-    kind: str  # keras | saved_model | tflite
+    kind: str  # keras | saved_model | tflite | onnx
     path: Path
     sha256: str
     graph: Graph
     inputs: tuple[Signature, ...]
     outputs: tuple[Signature, ...]
-    #: A SavedModel with constants and batch 1, for targets that start from TensorFlow; None for .tflite.
+    #: A SavedModel with constants and batch 1, for targets that start from TensorFlow; None for .tflite and .onnx.
     saved_model: Path | None = None
     tools: Mapping[str, str] = field(default_factory=dict)  # package -> version that read the model
 

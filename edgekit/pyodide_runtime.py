@@ -6,16 +6,10 @@ They are never part of a bundle: 13.4 MB that a page of the user brings, and tha
 from __future__ import annotations
 
 import hashlib
-import io
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgekit.errors import NotAvailable
-from edgekit.tfjs_runtime import cache_folder
+from edgekit.npm_files import Package, Purpose, cache_folder, fetch, keep
 
 VERSION = "314.0.7"
 #: What a lock file for this Pyodide says of it; another abi_version is refused by loadPyodide.
@@ -34,32 +28,22 @@ FILES: Mapping[str, str] = {
     "python_stdlib.zip": "fa1957e5777068fc4f7437f96d860ae2fbe9c19732ba06c84e004ec16dd7dd7a",
     "pyodide-lock.json": "5dc2fc119108bc148c7457dc86e7675b5c87e1cafd420b9c34c1eaef7b36c010",
 }
-_TIMEOUT_SECONDS = 300
 
 
 def folder() -> Path:
     """Return the folder that holds the files, each as it was pinned; raises NotAvailable where they cannot be had."""
-    kept = cache_folder() / f"pyodide-{VERSION}"
-    if all(_is_pinned(kept / name) for name in FILES):
-        return kept
-    contents = _fetch()
-    try:
-        kept.mkdir(parents=True, exist_ok=True)
-        for name, data in contents.items():
-            part = kept / f".{name}.part"
-            part.write_bytes(data)
-            part.replace(kept / name)
-    except OSError as error:
-        raise NotAvailable(
-            f"the cache {kept} cannot be written ({error.strerror}); set EDGEKIT_CACHE to a folder that can"
-        ) from None
-    return kept
+    place = cache_folder() / f"pyodide-{VERSION}"
+    if not all(_is_pinned(place / name) for name in FILES):
+        wanted = [Package("pyodide", name, sha256) for name, sha256 in FILES.items()]
+        for name, data in zip(FILES, fetch(wanted, Purpose("Pyodide", VERSION, "pyodide")), strict=True):
+            keep(place / name, data)
+    return place
 
 
 def urls() -> dict[str, Path]:
     """Return the files by the URL path at which edgekit's pages find them."""
-    kept = folder()
-    return {f"/pyodide/{name}": kept / name for name in FILES}
+    place = folder()
+    return {f"/pyodide/{name}": place / name for name in FILES}
 
 
 def _is_pinned(file: Path) -> bool:
@@ -67,38 +51,3 @@ def _is_pinned(file: Path) -> bool:
         return hashlib.sha256(file.read_bytes()).hexdigest() == FILES[file.name]
     except OSError:
         return False
-
-
-def _fetch() -> dict[str, bytes]:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise _failed("npm is not installed")
-    with tempfile.TemporaryDirectory(prefix="edgekit-npm-") as work:
-        command = [npm, "pack", "--ignore-scripts", "--pack-destination", work, f"pyodide@{VERSION}"]
-        try:
-            done = subprocess.run(
-                command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise _failed(f"npm did not answer ({type(error).__name__})") from None
-        if done.returncode:
-            raise _failed(f"npm ended with exit code {done.returncode}")
-        return _unpack(Path(work, f"pyodide-{VERSION}.tgz"))
-
-
-def _unpack(archive: Path) -> dict[str, bytes]:
-    contents = {}
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive.read_bytes()), mode="r:gz") as tar:
-            for name, sha256 in FILES.items():
-                member = tar.extractfile(f"package/{name}")
-                contents[name] = member.read() if member else b""
-                if hashlib.sha256(contents[name]).hexdigest() != sha256:
-                    raise _failed(f"{name} does not have its pinned sha256")
-    except (OSError, KeyError, tarfile.TarError, EOFError) as error:
-        raise _failed(f"npm's {archive.name} cannot be read: {error}") from None
-    return contents
-
-
-def _failed(why: str) -> NotAvailable:
-    return NotAvailable(f"Pyodide {VERSION} could not be fetched: {why}; check npm and the network")

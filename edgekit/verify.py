@@ -37,6 +37,7 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     "wasm": ("chromium", "node"),
     "tfjs": ("chromium",),
     "pyodide": ("wasmtime", "chromium", "node"),
+    "ort": ("chromium",),
 }
 ALL_RUNTIMES = ("litert", "chromium", "node", "wasmtime")
 

@@ -53,6 +53,7 @@ EXAMPLES: Mapping[str, str] = {
     "verify": "edgekit verify bundle/ --on litert,node --json",
     "serve": "edgekit serve bundle/ --port 0 --check",
     "gallery": "edgekit publish bundle/ --site local --folder shown --force --no-check\nedgekit gallery shown/",
+    "ort-config": "edgekit ort-config with_ort/",
     "publish": "edgekit publish bundle/ --site local --dry-run",
     "canary": "edgekit canary promote --name health_monitoring --site my-site",
     "promote": "edgekit publish bundle/ --site local --folder trial --channel preview --force --no-check\n"
@@ -76,6 +77,7 @@ EXAMPLES: Mapping[str, str] = {
 }
 #: Examples that cannot be run there, and why.
 NOT_RUN: Mapping[str, str] = {
+    "ort-config": "it needs a bundle with the target ort; docs/onnx.md runs it with one",
     "run": "it needs [run] in edgekit.toml; docs/daily.md has one and runs it",
     "canary": "it needs a site with a canary; tests/test_publish.py has one",
     "bench serve": "it waits for a phone; tests/test_phone_page.py has one",
@@ -97,6 +99,8 @@ MEANINGS: Mapping[str, str] = {
     "shard_bytes": "weights are cut into files of at most this size",
 }
 CHOICES = {
+    "model": config.ORT_MODELS,
+    "backend": config.ORT_BACKENDS,
     "task": config.TASKS,
     "kind": config.KINDS,
     "mode": config.RECIPES,
@@ -283,6 +287,7 @@ def tables() -> list[tuple[str, type]]:
         ("[targets.tfjs]", config.TfjsConfig),
         ("[targets.wasm]", config.WasmConfig),
         ("[targets.pyodide]", config.PyodideConfig),
+        ("[targets.ort]", config.OrtConfig),
         ("[card]", config.CardConfig),
         ("[gate]", config_daily.GateConfig),
         ("[run]", config_daily.RunConfig),

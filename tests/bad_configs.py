@@ -108,7 +108,7 @@ BAD = [
     ),
     pytest.param(
         "[targets.flutter]",
-        ": targets: unknown key 'flutter'; known keys are pyodide, tfjs, wasm",
+        ": targets: unknown key 'flutter'; known keys are ort, pyodide, tfjs, wasm",
         id="a target without options",
     ),
     pytest.param("[[features]]\nname = 'a'", ": features[0]: the key 'column' is missing", id="a feature of no column"),

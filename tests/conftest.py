@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import flutter_models
@@ -22,10 +22,13 @@ from publishing_checks import NAME, QUICK
 from edgekit.config import read_config
 from edgekit.errors import NotAvailable
 from edgekit.export import Exported, Request, export
+from edgekit.manifest import TargetEntry, seal
 from edgekit.publish import Way
 from edgekit.runtimes import chromium
-from edgekit.store import Bundle
-from edgekit.targets import DEFAULT
+from edgekit.stopwatch import browser_times
+from edgekit.store import Bundle, entry, write_bundle
+from edgekit.targets import DEFAULT_TARGETS, TARGETS
+from edgekit.targets.protocol import Job
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "health_monitoring"
 
@@ -56,7 +59,7 @@ class Trained:
         return self.folder / "edgekit.toml"
 
     def request(self, out: Path, *targets: str) -> Request:
-        return Request(self.model, self.folder / "calibration.npz", out, targets or DEFAULT)
+        return Request(self.model, self.folder / "calibration.npz", out, targets or DEFAULT_TARGETS)
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +81,27 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture(scope="session")
 def bundle(exported: Exported) -> Bundle:
     return exported.bundle
+
+
+@pytest.fixture(scope="session")
+def ort_bundle(exported: Exported, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The example for ONNX Runtime Web, and the engine beside it; made of the model that was quantized already."""
+    made, old = exported.made, exported.bundle
+    config = read_config(trained.config)
+    evaluation = made.rows.evaluation
+    floats, outputs = exported.quantized.float_outputs, exported.quantized.outputs
+    try:
+        job = Job(made.model, exported.quantized.graph, config, floats, outputs, evaluation, browser_times)
+        built = TARGETS["ort"].build(job)
+    except NotAvailable as error:
+        pytest.skip(f"not run: {error}")
+    files = tuple(entry(f.path, f.data, f.role, first_step=f.first_step, build=f.build) for f in built.files)
+    ort = TargetEntry(files, built.parity, built.bound, built.options)
+    manifest = seal(replace(old.manifest, targets={"wasm": old.manifest.targets["wasm"], "ort": ort}))
+    contents = {f.path: old.read(f.path) for f in old.manifest.files()} | {f.path: f.data for f in built.files}
+    named = {f.path for f in manifest.files()}
+    out = tmp_path_factory.mktemp("ort") / "bundle"
+    return write_bundle(out, manifest, {path: data for path, data in contents.items() if path in named})
 
 
 @pytest.fixture
@@ -129,9 +153,9 @@ def dart() -> Dart:
 
 
 @pytest.fixture(scope="session")
-def python_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def pyodide_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A small model as a Python wheel with its weights inside."""
-    return python_models.python_bundle(tmp_path_factory.mktemp("python") / "bundle", "inside")
+    return python_models.pyodide_bundle(tmp_path_factory.mktemp("python") / "bundle", "inside")
 
 
 @pytest.fixture(scope="session")

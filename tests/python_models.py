@@ -25,7 +25,7 @@ CAR = Config(name="Car.range", version="1.0.0-rc.1", features=FEATURES, outputs=
 GOOD = {"speed": 90, "outside temperature": 21.5, "road": "city", "passengers": 2, "battery age": 3.25}
 
 
-def python_bundle(out: Path, weights: str, config: Config = CAR) -> Bundle:
+def pyodide_bundle(out: Path, weights: str, config: Config = CAR) -> Bundle:
     """Export a dense network by chance as a wheel; its weights are inside or in shards of 1 KB."""
     targets = replace(config.targets, pyodide=PyodideConfig(weights, 1024))
     units = (48, 48, len(config.outputs))
@@ -33,7 +33,7 @@ def python_bundle(out: Path, weights: str, config: Config = CAR) -> Bundle:
 
 
 def nasty_bundle(out: Path) -> Bundle:
-    return python_bundle(out, "inside", NASTY)
+    return pyodide_bundle(out, "inside", NASTY)
 
 
 def wheel_of(bundle: Bundle) -> Path:

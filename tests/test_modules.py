@@ -20,19 +20,20 @@ ORDER = """
     formats.tflite_schema formats.tflite_read formats.tflite_write
     formats.columns formats.thinning formats.csv_read formats.npz_read formats.parquet formats.tables
     formats.keras_files formats.tensorflow_child formats.keras formats.keras_worker formats.tfjs_worker
-    placement data features tfjs_runtime compression pyodide_runtime
+    formats.onnx_graph formats.onnx_operators formats.onnx_file formats.ort_worker formats.ort_config_worker formats.onnx_source formats.onnx_layers
+    placement data features npm_files tfjs_runtime compression pyodide_runtime ort_runtime
     runtimes runtimes.answer runtimes.litert
     quantization
     quantization.edges quantization.rules quantization.rounding quantization.patches formats.tuning_worker quantization.ranges
     quantization.clipping quantization.passes quantization.widening quantization.equalize quantization.rewrite quantization.ladder
+    formats.onnx_import formats.onnx_worker formats.onnx_convert
     quantization.modes quantization.cost quantization.coverage quantization.trials quantization.diagnosis
     lowering.nearness lowering.context lowering.requantization lowering.sigmoid_table lowering.strides
     lowering.conversion lowering.dense lowering.elementwise lowering.shape lowering.unary lowering.window lowering.movement lowering.reduction
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
-    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.pyodide targets
-    model_card store hosting server runtimes.node runtimes.chromium runtimes.python_package python_console
-    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle
-    kept
+    targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.pyodide targets.ort targets
+    model_card store hosting server runtimes.node runtimes.chromium runtimes.python_package python_console stopwatch
+    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle kept ort_config
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan
@@ -54,8 +55,7 @@ ORDER = """
     cli.options cli.console cli
     cli.site cli.init cli.inspect cli.quantize cli.export cli.verify cli.serve cli.gallery
     cli.publish cli.canary cli.promote cli.rollback cli.releases cli.prune cli.flutter
-    cli.bench cli.bench_run cli.sweep cli.bench_report cli.bench_serve cli.bench_import
-    cli.check_data cli.check cli.run
+    cli.bench cli.bench_run cli.sweep cli.bench_report cli.bench_serve cli.bench_import cli.check_data cli.check cli.run cli.ort_config
     __main__
 """.split()  # noqa: SIM905 (layers are lines)
 
@@ -66,10 +66,12 @@ HEAVY = {
     "keras": {"formats.keras_worker"},
     "h5py": {"formats.keras_worker"},
     "pyarrow": {"formats.parquet"},
+    "onnx": {"formats.onnx_file", "formats.onnx_worker"},
+    "onnxruntime": {"formats.onnx_file", "formats.ort_config_worker"},
     "ai_edge_litert": {"runtimes.litert"},
     "tflite_runtime": {"runtimes.litert"},
     "playwright": {"runtimes.chromium"},
-    "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker"},
+    "google": {"publishing.credentials", "formats.keras_worker", "formats.tfjs_worker", "formats.onnx_worker"},
     "requests": {"publishing.hosting_api", "publishing.remote_config"},
     "deflate": {"publishing.packing"},
     "joblib": {"engines"},

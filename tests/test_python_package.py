@@ -102,8 +102,8 @@ def test_a_name_can_be_imported_and_hides_nothing(name: str, package: str) -> No
     assert distribution_name(name) == canonicalize_name(package)
 
 
-def test_the_wheel_is_as_pep_427_says(python_bundle: Bundle) -> None:
-    path = wheel_of(python_bundle)
+def test_the_wheel_is_as_pep_427_says(pyodide_bundle: Bundle) -> None:
+    path = wheel_of(pyodide_bundle)
     name, version, _, tags = parse_wheel_filename(path.name)
     assert (name, str(version), [str(t) for t in tags]) == ("car-range", "1.0.0rc1", ["py3-none-any"])
     with zipfile.ZipFile(path) as archive:
@@ -126,48 +126,48 @@ def test_the_wheel_is_as_pep_427_says(python_bundle: Bundle) -> None:
     assert {"car_range/py.typed", "car_range/engine.py"} <= templates <= contents.keys()
 
 
-def test_equal_models_give_equal_bytes(python_bundle: Bundle, tmp_path: Path) -> None:
-    again = python_models.python_bundle(tmp_path / "again", "inside")
-    assert wheel_of(again).read_bytes() == wheel_of(python_bundle).read_bytes()
-    assert again.manifest.id == python_bundle.manifest.id
+def test_equal_models_give_equal_bytes(pyodide_bundle: Bundle, tmp_path: Path) -> None:
+    again = python_models.pyodide_bundle(tmp_path / "again", "inside")
+    assert wheel_of(again).read_bytes() == wheel_of(pyodide_bundle).read_bytes()
+    assert again.manifest.id == pyodide_bundle.manifest.id
 
 
-def test_the_lock_is_one_that_pyodide_reads(python_bundle: Bundle) -> None:
-    raw = python_bundle.read("pyodide/pyodide-lock.json")
+def test_the_lock_is_one_that_pyodide_reads(pyodide_bundle: Bundle) -> None:
+    raw = pyodide_bundle.read("pyodide/pyodide-lock.json")
     spec = PyodideLockSpec(**json.loads(raw))
     entry = spec.packages["car-range"]
-    assert entry.file_name == wheel_of(python_bundle).name
-    assert entry.sha256 == hashlib.sha256(wheel_of(python_bundle).read_bytes()).hexdigest()
+    assert entry.file_name == wheel_of(pyodide_bundle).name
+    assert entry.sha256 == hashlib.sha256(wheel_of(pyodide_bundle).read_bytes()).hexdigest()
     assert entry.imports == ["car_range"]
     stock = json.loads((pyodide_runtime.folder() / "pyodide-lock.json").read_text())
     assert json.loads(raw)["info"] == {**stock["info"], "version": pyodide_runtime.VERSION}
 
 
-def test_pip_installs_it(python_bundle: Bundle, only_wasmtime: Path, tmp_path: Path) -> None:
+def test_pip_installs_it(pyodide_bundle: Bundle, only_wasmtime: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", tmp_path]
-    subprocess.run([*command, wheel_of(python_bundle)], check=True, capture_output=True)
+    subprocess.run([*command, wheel_of(pyodide_bundle)], check=True, capture_output=True)
     code = f"import car_range; print(json.dumps([car_range.predict({GOOD!r}), car_range.__version__]))"
     answer, version = run_python(code, [tmp_path, only_wasmtime])
     assert (set(answer), version) == ({"consumption", "range"}, "1.0.0rc1")
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13", "3.14"])
-def test_golden_rows_in_a_python_without_numpy(version: str, python_bundle: Bundle, only_wasmtime: Path) -> None:
+def test_golden_rows_in_a_python_without_numpy(version: str, pyodide_bundle: Bundle, only_wasmtime: Path) -> None:
     program = other_pythons().get(version)
     if program is None:
         pytest.skip(f"not run: there is no Python {version} here")
-    golden = read_golden(python_bundle)
+    golden = read_golden(pyodide_bundle)
     code = (
         "import car_range as m; answers = m.predict_many(given[:0]) + [m.predict_array(row) for row in given]\n"
         "assert 'numpy' not in sys.modules; print(json.dumps(answers))"
     )
     rows = golden.inputs.astype(np.float64).tolist()
-    answers = run_python(code, [wheel_of(python_bundle), only_wasmtime], program, rows)
+    answers = run_python(code, [wheel_of(pyodide_bundle), only_wasmtime], program, rows)
     assert np.array(answers, np.float32).tobytes() == golden.quantized.tobytes()
 
 
 def test_shards_come_from_a_folder(tmp_path: Path, only_wasmtime: Path) -> None:
-    bundle = python_models.python_bundle(tmp_path / "bundle", "shards")
+    bundle = python_models.pyodide_bundle(tmp_path / "bundle", "shards")
     entry = bundle.manifest.targets["pyodide"]
     assert len([f for f in entry.files if f.role == "shard"]) > 1
     assert judge(in_wasmtime(bundle, read_golden(bundle).inputs), entry, read_golden(bundle)).status == "pass"
@@ -225,9 +225,9 @@ def model_json(**change: Any) -> Any:
     ],
 )  # fmt: skip
 def test_a_changed_wheel_is_refused(
-    change: dict[str, Any], message: str, python_bundle: Bundle, only_wasmtime: Path, tmp_path: Path
+    change: dict[str, Any], message: str, pyodide_bundle: Bundle, only_wasmtime: Path, tmp_path: Path
 ) -> None:
-    wheel = rewritten(wheel_of(python_bundle), tmp_path / "changed.whl", change)
+    wheel = rewritten(wheel_of(pyodide_bundle), tmp_path / "changed.whl", change)
     code = """
 import car_range as m
 try:
@@ -238,7 +238,7 @@ except m.ModelError as error:
     assert run_python(code, [wheel, only_wasmtime]) == message
 
 
-def test_without_a_runtime_it_says_what_to_install(python_bundle: Bundle) -> None:
+def test_without_a_runtime_it_says_what_to_install(pyodide_bundle: Bundle) -> None:
     code = f"""
 import car_range as m
 try:
@@ -247,10 +247,10 @@ except m.ModelError as error:
     print(json.dumps(str(error)))
 """
     said = 'a WebAssembly runtime is missing: install "wasmtime" (pip install wasmtime), or run this in Pyodide'
-    assert run_python(code, [wheel_of(python_bundle)]) == said
+    assert run_python(code, [wheel_of(pyodide_bundle)]) == said
 
 
-def test_what_can_be_given_and_what_comes_back(python_bundle: Bundle) -> None:
+def test_what_can_be_given_and_what_comes_back(pyodide_bundle: Bundle) -> None:
     """A dict, names, a list, an array and NumPy say the same; NumPy comes back where NumPy was given."""
     code = f"""
 import array, numpy, car_range as m
@@ -282,7 +282,7 @@ print(json.dumps([said(m.predict_many, [good, {{**good, "passengers": 9}}]), sai
     said(m.predict, good, speed=1), said(m.predict_many, array.array("f", flat[:4])),
     said(m.predict_array, [1, float("nan"), 0, 0, 0]), said(m.predict_array, [1, 10**400, 0, 0, 0]), said(m.predict_array, [True, 1, 0, 0, 0])]))
 """
-    assert run_python(code, [wheel_of(python_bundle), WASMTIME]) == [
+    assert run_python(code, [wheel_of(pyodide_bundle), WASMTIME]) == [
         ["passengers", 'row 1: "passengers" is 9, outside the range 1 to 5'],
         ["", "predict_many takes a list of rows; use predict for one"],
         ["", "give the features either as one row or by name, not both"],
@@ -314,7 +314,7 @@ def test_models_without_named_features(name: str, tmp_path: Path, only_wasmtime:
     assert rows_for(graph, 1, 0).shape[1] == rows.shape[1]
 
 
-def test_types_and_docs_name_features_units_and_ranges(python_bundle: Bundle, tmp_path: Path) -> None:
+def test_types_and_docs_name_features_units_and_ranges(pyodide_bundle: Bundle, tmp_path: Path) -> None:
     """The stub holds under mypy --strict, also with names that no language wants; a wrong call is an error there."""
     user = tmp_path / "user.py"
     lines = [
@@ -326,7 +326,7 @@ def test_types_and_docs_name_features_units_and_ranges(python_bundle: Bundle, tm
     ]
     user.write_text("\n".join(lines) + "\n")
     site = tmp_path / "site"
-    for bundle in (python_bundle, nasty_bundle(tmp_path / "nasty")):
+    for bundle in (pyodide_bundle, nasty_bundle(tmp_path / "nasty")):
         zipfile.ZipFile(wheel_of(bundle)).extractall(site)
     command = [
         "--strict",
@@ -340,11 +340,11 @@ def test_types_and_docs_name_features_units_and_ranges(python_bundle: Bundle, tm
     assert [line.split(":")[1] for line in out.splitlines() if "error" in line] == ["4", "5"], out
 
 
-def test_verify_names_each_python(python_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_names_each_python(pyodide_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each runtime is a row; what was not chosen or is missing is not run."""
 
     def rows(runtimes: tuple[str, ...]) -> list[tuple[str, str, str]]:
-        checks = verify(python_bundle, runtimes).checks
+        checks = verify(pyodide_bundle, runtimes).checks
         return [(c.runtime, c.status, c.detail) for c in checks if c.target == "pyodide"]
 
     version = ".".join(map(str, sys.version_info[:3]))
@@ -358,7 +358,7 @@ def test_verify_names_each_python(python_bundle: Bundle, monkeypatch: pytest.Mon
 
 def test_shards_come_from_an_address(tmp_path: Path, only_wasmtime: Path) -> None:
     """Over HTTP too; what does not come is said with its address."""
-    bundle = python_models.python_bundle(tmp_path / "bundle", "shards")
+    bundle = python_models.pyodide_bundle(tmp_path / "bundle", "shards")
     golden = read_golden(bundle)
     row = golden.inputs[0].astype(float).tolist()
     code = """

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from keras_models import made
 
-from edgekit import tfjs_runtime
+from edgekit import npm_files, tfjs_runtime
 from edgekit.config import Config, TargetsConfig, TfjsConfig
 from edgekit.errors import EdgekitError, InputError, NotAvailable
 from edgekit.formats.keras import Converted, convert_all
@@ -244,7 +244,7 @@ class Registry:
         hashes = {
             name: hashlib.sha256(f"/* {name}\n//# sourceMappingURL=x.map".encode()).hexdigest() for name in PACKAGES
         }
-        pins = tuple(tfjs_runtime.Package(f"@{name}", "dist/a.js", value) for name, value in hashes.items())
+        pins = tuple(npm_files.Package(f"@{name}", "dist/a.js", value) for name, value in hashes.items())
         monkeypatch.setattr(tfjs_runtime, "PACKAGES", pins)
         self.script = "".join(f"/* {name}\n" for name in PACKAGES).encode()
         monkeypatch.setattr(tfjs_runtime, "SCRIPT_SHA256", hashlib.sha256(self.script).hexdigest())
@@ -346,4 +346,4 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str,
     monkeypatch.setenv("HOME", "/home/of")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert tfjs_runtime.cache_folder() == Path(expected)
+    assert npm_files.cache_folder() == Path(expected)

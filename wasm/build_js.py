@@ -15,10 +15,11 @@ HERE = Path(__file__).parent
 #: Its WebAssembly build runs everywhere and gives the same bytes.
 ESBUILD = "esbuild-wasm@0.28.2"
 #: What a page loads, what it loads on demand, what its workers run, and what finds a published bundle.
-ENTRIES = ("edgekit.js", "tfjs.js", "worker.js", "threads-worker.js", "channel.js")
+ENTRIES = ("edgekit.js", "tfjs.js", "ort.js", "worker.js", "threads-worker.js", "channel.js")
 FLAGS = (
     "--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--log-level=warning",
-    "--external:./edgekit.js", "--external:./tfjs.js", "--banner:js=// edgekit, Apache-2.0; made of wasm/js",
+    "--external:./edgekit.js", "--external:./tfjs.js", "--external:./ort.js",
+    "--banner:js=// edgekit, Apache-2.0; made of wasm/js",
 )  # fmt: skip
 
 

@@ -9,12 +9,12 @@ import click
 from edgekit.cli.console import emit_json, progress_bar, table
 from edgekit.cli.options import PATH, config_option, json_option
 from edgekit.cli.quantize import print_rungs, print_slices, say_no
-from edgekit.config import Config, find_config
+from edgekit.config import Config, find_config, with_ort_dist
 from edgekit.export import Exported, Request, export
 from edgekit.plain import plain
 from edgekit.report import sizes
 from edgekit.store import zip_bundle
-from edgekit.targets import DEFAULT, TARGETS
+from edgekit.targets import DEFAULT_TARGETS, TARGETS
 
 
 @click.command("export")
@@ -26,13 +26,14 @@ from edgekit.targets import DEFAULT, TARGETS
     "--eval", "evaluation", type=PATH, metavar="DATA", help="Held-out rows to judge with; else a quarter of DATA."
 )
 @click.option(
-    "--to", "targets", default=",".join(DEFAULT), show_default=True,
-    help=f"Targets, with commas between; others: {', '.join(n for n in TARGETS if n not in DEFAULT)}.",
+    "--to", "targets", default=",".join(DEFAULT_TARGETS), show_default=True,
+    help=f"Targets, with commas between; others: {', '.join(n for n in TARGETS if n not in DEFAULT_TARGETS)}.",
 )  # fmt: skip
 @click.option(
     "--out", type=PATH, required=True, metavar="BUNDLE", help="The folder to write; an old bundle is replaced."
 )
 @click.option("--zip", "as_zip", is_flag=True, help="Write BUNDLE.zip too; equal bundles give equal bytes.")
+@click.option("--ort-dist", type=PATH, metavar="DIR", help="A build of onnxruntime-web of your own, for --to ort.")
 @config_option
 @json_option
 def command(
@@ -42,6 +43,7 @@ def command(
     targets: str,
     out: Path,
     as_zip: bool,
+    ort_dist: Path | None,
     config_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -50,6 +52,7 @@ def command(
     request = Request(model, data, out, names, evaluation)
     with progress_bar() as progress:
         config = find_config(config_file)
+        config = config if ort_dist is None else with_ort_dist(config, ort_dist)
         done = export(request, config, progress)
     if as_zip:
         zip_bundle(done.bundle, out.with_name(f"{out.name}.zip"))

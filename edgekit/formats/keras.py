@@ -29,11 +29,11 @@ class Converted:
     """A converted model; inputs and outputs are in the order of the TFLite file's.
 
     `saved_model` is a folder with a frozen TensorFlow graph of batch 1, whose placeholders are called
-    `input_node(i)` and whose results `output_node(i)`.
+    `input_node(i)` and whose results `output_node(i)`; None for what TensorFlow did not read.
     """
 
     tflite: Path
-    saved_model: Path
+    saved_model: Path | None
     inputs: tuple[Signature, ...]
     outputs: tuple[Signature, ...]
     tools: Mapping[str, str]

@@ -1,7 +1,7 @@
-"""Run TensorFlow in a process of its own: its noise, its crashes and its memory stay out of the caller.
+"""Run a large library in a process of its own: its noise, its crashes and its memory stay out of the caller.
 
-`run` is the caller's side; `main` is the child's, which imports a worker module and calls its `handle`
-for each request.
+It is TensorFlow for most workers. `run` is the caller's side; `main` is the child's, which imports a worker module and
+calls its `handle` for each request.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ _ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "0",  # kernels that round differently from one CPU to the next
 }
 _REASON_LENGTH = 300
+#: What a worker runs, and the extra that brings it, where that is not TensorFlow of [convert].
+_LIBRARIES: Mapping[str, tuple[str, str]] = {
+    "edgekit.formats.ort_worker": ("ONNX Runtime", "onnx"),
+    "edgekit.formats.ort_config_worker": ("ONNX Runtime", "onnx"),
+    "edgekit.formats.onnx_worker": ("the package onnx", "onnx"),
+}
 
 
 def run(worker: str, requests: Sequence[Mapping[str, Any]]) -> list[Answer]:
@@ -49,7 +55,7 @@ def run(worker: str, requests: Sequence[Mapping[str, Any]]) -> list[Answer]:
         status, lines = _spawn(worker, pending)
         answers += [_read(line) for line in lines]
         if len(lines) < len(pending):
-            answers.append(_crash(str(pending[len(lines)]["name"]), status))
+            answers.append(_crash(str(pending[len(lines)]["name"]), status, _library(worker)[0]))
     return answers
 
 
@@ -59,7 +65,7 @@ def main(worker: str, requests: str, answers: str) -> None:
         try:
             handle = importlib.import_module(worker).handle
         except Exception as error:  # whatever a broken installation raises, it is said in one line
-            handle = _unusable(error)
+            handle = _unusable(error, *_library(worker))
         for request in json.loads(Path(requests).read_text(encoding="utf-8")):
             out.write(json.dumps(_answer(handle, request)) + "\n")
             out.flush()
@@ -104,8 +110,12 @@ def _answer(handle: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"input": f"{request['name']}: cannot be converted: {reason(error)}"}
 
 
-def _unusable(error: Exception) -> Any:
-    text = f"TensorFlow does not start here ({reason(error)}); install it anew: pip install 'edgekit[convert]'"
+def _library(worker: str) -> tuple[str, str]:
+    return _LIBRARIES.get(worker, ("TensorFlow", "convert"))
+
+
+def _unusable(error: Exception, library: str, extra: str) -> Any:
+    text = f"{library} does not start here ({reason(error)}); install it anew: pip install 'edgekit[{extra}]'"
 
     def handle(_request: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotAvailable(text)
@@ -122,7 +132,7 @@ def _read(line: str) -> Answer:
     return dict(answer["ok"])
 
 
-def _crash(name: str, status: int) -> InputError:
+def _crash(name: str, status: int, library: str) -> InputError:
     how = f"exit code {status}"
     if status < 0:
         try:
@@ -130,5 +140,5 @@ def _crash(name: str, status: int) -> InputError:
         except ValueError:
             how = f"signal {-status}"
     return InputError(
-        f"{name}: TensorFlow crashed on it ({how}); the file is damaged, hostile or too large for this machine"
+        f"{name}: {library} crashed on it ({how}); the file is damaged, hostile or too large for this machine"
     )

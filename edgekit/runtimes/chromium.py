@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,10 +179,8 @@ def run(
 
     `more` are further files for the page, by URL path.
     """
-    page = asset("templates/verify")
-    files = site(bundle) | {f"/{name}": page / name for name in ("verify.html", "verify.js")} | dict(more or {})
     try:
-        with Server(files) as server, browser.page(server.url) as tab:
+        with Server(_files(bundle) | dict(more or {})) as server, browser.page(server.url) as tab:
             outputs, seconds = _run_in(tab, f"{server.url}verify.html", rows, (target, build))
     except PlaywrightError as error:  # the browser itself is gone
         return Answer(target, build, browser.name, error=_first_line(error))
@@ -241,6 +239,33 @@ def vitals(browser: Browser, url: str, commands: Mapping[str, Mapping[str, objec
             return found
     except PlaywrightError as error:
         raise CheckFailed(f"the demo page did not answer: {_first_line(error)}") from None
+
+
+@contextmanager
+def timer(browser: Browser, bundle: Bundle, target: str) -> Iterator[Callable[[Rows], float]]:
+    """Open a page with a target of the bundle; what it gives takes rows and returns the seconds that they took.
+
+    Raises CheckFailed where the target does not run.
+    """
+    with Server(_files(bundle)) as server, browser.page(server.url) as tab:
+        try:
+            tab.page.goto(f"{server.url}verify.html")
+            _settle(tab, "ready")
+        except PlaywrightError as error:
+            raise CheckFailed(_first_line(error)) from None
+
+        def seconds(rows: Rows) -> float:
+            try:
+                return _predict(tab, rows, target, None)[1]
+            except PlaywrightError as error:
+                raise CheckFailed(_first_line(error)) from None
+
+        yield seconds
+
+
+def _files(bundle: Bundle) -> dict[str, Path]:
+    page = asset("templates/verify")
+    return site(bundle) | {f"/{name}": page / name for name in ("verify.html", "verify.js")}
 
 
 def _run_in(tab: Tab, url: str, rows: Rows, what: tuple[str, str | None]) -> tuple[Rows, float]:

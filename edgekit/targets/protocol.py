@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.config import Config
+from edgekit.data import Dataset
 from edgekit.graph import Graph
 from edgekit.manifest import Feature
 from edgekit.models import Model
@@ -46,9 +47,23 @@ class Built:
     tools: Mapping[str, str] = field(default_factory=dict)  # package -> version that made the files
 
 
+@dataclass(frozen=True)
+class Times:
+    """Microseconds of one prediction for each variant of a target; none where they could not be measured, and why."""
+
+    microseconds: Mapping[str, float]
+    where: str  # "Chromium 156.0", or "not measured: ..."
+
+
+#: Runs variants of one target where they will run, and says how long a prediction takes.
+Stopwatch = Callable[[Model, str, Mapping[str, Built], npt.NDArray[np.float32]], Times]
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What a target builds from. Float outputs: what the float model answers, float32 [rows, outputs]."""
+    """What a target builds from. Float outputs: what the float model answers, float32 [rows, outputs]; outputs: what
+    the quantized one does, both on the evaluation rows. What is None is not known, and a target that would choose by it
+    chooses without."""
 
     model: Model
     quantized: Graph
@@ -56,6 +71,9 @@ class Job:
     float_outputs: npt.NDArray[np.float32]
     name: str = "model"  # the manifest's
     features: tuple[Feature, ...] = ()  # the manifest's
+    outputs: npt.NDArray[np.float32] | None = None
+    evaluation: Dataset | None = None
+    stopwatch: Stopwatch | None = None
 
 
 class Target(Protocol):

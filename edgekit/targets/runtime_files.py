@@ -6,7 +6,7 @@ from edgekit.assets import asset
 from edgekit.targets.protocol import File
 
 #: Modules that only one target loads, on demand.
-_ONLY = {"tfjs.js": "tfjs", "worker.js": "wasm", "threads-worker.js": "wasm"}
+_ONLY = {"tfjs.js": "tfjs", "ort.js": "ort", "worker.js": "wasm", "threads-worker.js": "wasm"}
 #: Comes before any bundle, so it lies beside the page (publishing/layout.py).
 _BESIDE = {"channel.js"}
 

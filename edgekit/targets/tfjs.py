@@ -35,7 +35,7 @@ _DEFERRED = {"If", "StatelessIf", "StatelessWhile", "While", "Where"}
 _DEFERRED |= {"NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV5"}
 LACKS = "TF.js does not have this operator"
 DEFERRED = "TF.js runs this operator step by step only, and edgekit's browser runtime runs a model in one step"
-NO_SOURCE = "TF.js is made from a Keras model or SavedModel, and this is a .tflite file"
+NO_SOURCE = "TF.js is made from a Keras model or SavedModel, and this is neither"
 
 
 class TfjsTarget:
@@ -44,7 +44,7 @@ class TfjsTarget:
     name = "tfjs"
 
     def refusals(self, model: Model, quantized: Graph) -> list[Refusal]:
-        """Refuse .tflite files and operators that TF.js does not have."""
+        """Refuse .tflite and .onnx files and operators that TF.js does not have."""
         if model.saved_model is None:
             return [Refusal("model", model.name, NO_SOURCE)]
         used = json.loads((model.saved_model / OPERATORS).read_text(encoding="utf-8"))

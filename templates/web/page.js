@@ -2,7 +2,7 @@
 import { createForm, formatNumber, heading, sentence } from './form.js';
 import { keepOffline } from './offline.js';
 
-const NAMES = { wasm: 'WebAssembly', tfjs: 'TensorFlow.js' };
+const NAMES = { wasm: 'WebAssembly', tfjs: 'TensorFlow.js', ort: 'ONNX Runtime Web' };
 const RECENT = 31; // predictions that the median is taken of
 const MEASURE_MS = 1; // a timer is too coarse for one small prediction, so several are timed together
 const WARM_MS = 40; // the first predictions are slow: the browser has not optimised anything yet

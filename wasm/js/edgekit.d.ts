@@ -1,5 +1,5 @@
 /** The targets of a bundle that run in a browser. */
-export type Target = 'wasm' | 'tfjs';
+export type Target = 'wasm' | 'tfjs' | 'ort';
 
 /** The builds of the wasm engine. */
 export type Build = 'relaxed' | 'signed' | 'simd' | 'scalar' | 'relaxed-threads' | 'signed-threads' | 'simd-threads';
@@ -39,7 +39,7 @@ export interface Progress {
 }
 
 export interface LoadOptions {
-  /** Default: wasm where the bundle has it, else tfjs. */
+  /** Default: wasm where the bundle has it, else tfjs, else ort. */
   target?: Target;
   /** The engine build; default: the fastest that computes rightly here. */
   build?: Build;
@@ -108,7 +108,7 @@ export interface Model {
   /** The checked manifest.json, frozen. */
   readonly manifest: Manifest;
   readonly target: Target;
-  /** The engine build (wasm) or backend (tfjs) that runs; null until the model is loaded. */
+  /** The engine build (wasm, ort) or backend (tfjs) that runs; null until the model is loaded. */
   readonly build: string | null;
 
   /**

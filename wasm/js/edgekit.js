@@ -12,11 +12,17 @@ import * as wasm from './wasm.js';
 export { EdgekitError };
 
 /** The targets that run in a browser, the one to prefer first. */
-const TARGETS = { wasm, tfjs: { isSupported: () => typeof document === 'object', open: openTfjs } };
+const inPage = () => typeof document === 'object';
+const TARGETS = { wasm, tfjs: { isSupported: inPage, open: openTfjs }, ort: { isSupported: inPage, open: openOrt } };
 
 /** TensorFlow.js comes as a script, which only a page can load; a page that runs the wasm engine does not fetch this. */
 async function openTfjs(context) {
   return (await import('./tfjs.js')).open({ ...context, download });
+}
+
+/** ONNX Runtime Web comes as modules that a page imports, and as WebAssembly. */
+async function openOrt(context) {
+  return (await import('./ort.js')).open({ ...context, download });
 }
 
 /** Open a bundle. Only its manifest is fetched now; the rest with the first prediction, or by `warmUp`. */
