@@ -2,7 +2,7 @@
 
 Tables: name, version and task at the top; [[features]], [[outputs]], [[slices]], [data], [recipe],
 [recipe.layers], [budgets], [targets.tfjs], [targets.wasm], [targets.pyodide], [targets.ort], [card], [gate], [run]. The
-dataclasses here and in config_daily.py are the reference; `edgekit init` writes a commented file.
+dataclasses here, in config_targets.py and config_daily.py are the reference; `edgekit init` writes a commented file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.config_daily import GateConfig, RunConfig, check_gate, check_run
+from edgekit.config_targets import TargetsConfig, between, check_targets, one_of
 from edgekit.errors import InputError
 from edgekit.plain import read
 from edgekit.transforms import TRANSFORMS
@@ -43,15 +44,10 @@ METRICS = ("rmse", "mae", "r2", "top-1")
 OWN_METRIC = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 DIRECTIONS = ("increasing", "decreasing")
 MAX_SPARSITY = 0.99
-TFJS_WEIGHTS = ("float32", "uint8")
-PYODIDE_WEIGHTS = ("inside", "shards")
-ORT_MODELS = ("auto", "quantized", "float32")
-ORT_BACKENDS = ("wasm", "webgpu")
 #: The name of a model becomes a part of file names and addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 MAX_CONFIG_BYTES = 1_000_000
 MAX_SEED = 2**32 - 1
-SHARD_BYTES = (1024, 2_000_000_000)
 MAX_CARD_TEXT = 4000
 MAX_STEPS = 100_000
 
@@ -119,50 +115,6 @@ class BudgetConfig:
     max_drop: float = 0.01  # relative loss of the task's metric against the float model; 0.01 or "1%"
     max_slice_drop: float = 0.05  # the same for the worst slice; half of it for a pruned model
     metric: str = ""  # rmse, mae or r2; top-1; or your own "module:function"
-
-
-@dataclass(frozen=True)
-class TfjsConfig:
-    """`[targets.tfjs]`."""
-
-    weights: str = "float32"
-    shard_bytes: int = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class WasmConfig:
-    """`[targets.wasm]`."""
-
-    shard_bytes: int = 256 * 1024
-
-
-@dataclass(frozen=True)
-class PyodideConfig:
-    """`[targets.pyodide]`."""
-
-    weights: str = "inside"  # in the wheel, or beside it in files that are fetched when they are needed
-    shard_bytes: int = 256 * 1024
-
-
-@dataclass(frozen=True)
-class OrtConfig:
-    """`[targets.ort]`."""
-
-    model: str = "auto"  # quantized, float32, or whichever is the better one where it was measured
-    backend: str = "wasm"  # or webgpu: a runtime that is larger, and float32 only
-    measure: bool = True  # time both models in Chromium; without it the smaller one is taken
-    shard_bytes: int = 1024 * 1024
-    dist: str = ""  # a folder with a build of onnxruntime-web of your own, relative to edgekit.toml
-
-
-@dataclass(frozen=True)
-class TargetsConfig:
-    """`[targets]`: options of each target."""
-
-    tfjs: TfjsConfig = field(default_factory=TfjsConfig)
-    wasm: WasmConfig = field(default_factory=WasmConfig)
-    pyodide: PyodideConfig = field(default_factory=PyodideConfig)
-    ort: OrtConfig = field(default_factory=OrtConfig)
 
 
 @dataclass(frozen=True)
@@ -257,7 +209,7 @@ def check(config: Config, where: str) -> None:
             f"{where}: name is {config.name!r}; use up to 64 letters, digits, _ . or -, a letter or digit first"
         )
     _text(config.version, 64, f"{where}: version")
-    _one_of(config.task, TASKS, f"{where}: task")
+    one_of(config.task, TASKS, f"{where}: task")
     for number, feature in enumerate(config.features, 1):
         _check_feature(feature, f"{where}: [[features]] number {number}")
     _unique((f.name or f.column for f in config.features), f"{where}: [[features]]")
@@ -265,15 +217,15 @@ def check(config: Config, where: str) -> None:
         _text(output.name, 100, f"{where}: [[outputs]] number {number}: name")
         _text(output.unit, 40, f"{where}: [[outputs]] number {number}: unit", optional=True)
         if output.transform:
-            _one_of(output.transform, TRANSFORMS, f"{where}: [[outputs]] number {number}: transform")
+            one_of(output.transform, TRANSFORMS, f"{where}: [[outputs]] number {number}: transform")
     _unique((o.name for o in config.outputs), f"{where}: [[outputs]]")
-    _between(config.data.seed, (0, MAX_SEED), f"{where}: data: seed")
-    _between(config.data.max_rows, (100, 100_000_000), f"{where}: data: max_rows")
+    between(config.data.seed, (0, MAX_SEED), f"{where}: data: seed")
+    between(config.data.max_rows, (100, 100_000_000), f"{where}: data: max_rows")
     if not 0 <= config.data.max_age <= 36500:  # also catches nan
         raise InputError(f"{where}: data: max_age is {config.data.max_age:g}; use days, 0 for any age")
     if config.data.max_age and not config.data.time:
         raise InputError(f"{where}: data: max_age needs a column of times; name it in time")
-    _one_of(config.recipe.mode, RECIPES, f"{where}: recipe: mode")
+    one_of(config.recipe.mode, RECIPES, f"{where}: recipe: mode")
     if config.recipe.calibration_rows < 1:
         raise InputError(
             f"{where}: recipe: calibration_rows is {config.recipe.calibration_rows}; use 1 or more, such as 500"
@@ -283,17 +235,10 @@ def check(config: Config, where: str) -> None:
     for number, one in enumerate(config.slices, 1):
         _check_slice(one, f"{where}: [[slices]] number {number}")
     _unique((s.name for s in config.slices), f"{where}: [[slices]]")
-    _one_of(config.targets.tfjs.weights, TFJS_WEIGHTS, f"{where}: targets: tfjs: weights")
-    _between(config.targets.tfjs.shard_bytes, SHARD_BYTES, f"{where}: targets: tfjs: shard_bytes")
-    _between(config.targets.wasm.shard_bytes, SHARD_BYTES, f"{where}: targets: wasm: shard_bytes")
-    _one_of(config.targets.pyodide.weights, PYODIDE_WEIGHTS, f"{where}: targets: pyodide: weights")
-    _between(config.targets.pyodide.shard_bytes, SHARD_BYTES, f"{where}: targets: pyodide: shard_bytes")
     if config.gate is not None:
         check_gate(config.gate, f"{where}: gate")
     check_run(config.run, f"{where}: run")
-    _one_of(config.targets.ort.model, ORT_MODELS, f"{where}: targets: ort: model")
-    _one_of(config.targets.ort.backend, ORT_BACKENDS, f"{where}: targets: ort: backend")
-    _between(config.targets.ort.shard_bytes, SHARD_BYTES, f"{where}: targets: ort: shard_bytes")
+    check_targets(config.targets, f"{where}: targets")
     for key, value in vars(config.card).items():
         if (flaw := text_flaw(" ".join(value.split()), MAX_CARD_TEXT)) and value:
             raise InputError(f"{where}: card: {key} {flaw}; write plain text")
@@ -336,7 +281,7 @@ def _check_recipe(recipe: RecipeConfig, where: str) -> None:
     if not 0 <= recipe.sparsity <= MAX_SPARSITY:
         raise InputError(f"{where}: sparsity is {recipe.sparsity:g}; use a share from 0 to {MAX_SPARSITY} such as 0.8")
     for pattern, dtype in recipe.layers.items():
-        _one_of(dtype, LAYER_TYPES, f"{where}: layers: {pattern}")
+        one_of(dtype, LAYER_TYPES, f"{where}: layers: {pattern}")
 
 
 def _check_budgets(config: Config, where: str) -> None:
@@ -366,13 +311,13 @@ def _check_feature(feature: FeatureConfig, where: str) -> None:
         raise InputError(f"{where}: column is empty; name the column of the data")
     _text(feature.name or feature.column, 100, f"{where}: name")
     _text(feature.unit, 40, f"{where}: unit", optional=True)
-    _one_of(feature.kind, KINDS, f"{where}: kind")
-    _between(feature.steps, (1, MAX_STEPS), f"{where}: steps")
+    one_of(feature.kind, KINDS, f"{where}: kind")
+    between(feature.steps, (1, MAX_STEPS), f"{where}: steps")
     if feature.steps > 1 and (feature.kind == "category" or feature.monotone):
         what = "categories" if feature.kind == "category" else "monotone"
         raise InputError(f"{where}: {what} cannot be said of a window of steps; leave it out")
     if feature.monotone:
-        _one_of(feature.monotone, DIRECTIONS, f"{where}: monotone")
+        one_of(feature.monotone, DIRECTIONS, f"{where}: monotone")
     if feature.range is not None:
         low, high = feature.range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -394,16 +339,6 @@ def _text(value: str, limit: int, where: str, optional: bool = False) -> None:
     flaw = "" if optional and not value else text_flaw(value, limit)
     if flaw:
         raise InputError(f"{where} {flaw}; write a short plain text")
-
-
-def _one_of(value: str, known: tuple[str, ...], where: str) -> None:
-    if value not in known:
-        raise InputError(f"{where} is {value!r}; choose one of {', '.join(known)}")
-
-
-def _between(value: int, limits: tuple[int, int], where: str) -> None:
-    if not limits[0] <= value <= limits[1]:
-        raise InputError(f"{where} is {value}; use a number from {limits[0]} to {limits[1]}")
 
 
 def _unique(names: Iterable[str], where: str) -> None:

@@ -11,19 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.config import (
-    FILE_NAME,
-    NAME,
-    BudgetConfig,
-    Config,
-    DataConfig,
-    FeatureConfig,
-    OrtConfig,
-    PyodideConfig,
-    RecipeConfig,
-    TfjsConfig,
-    WasmConfig,
-)
+from edgekit.config import FILE_NAME, NAME, BudgetConfig, Config, DataConfig, FeatureConfig, RecipeConfig
+from edgekit.config_targets import OrtConfig, PyodideConfig, TfjsConfig, WasmConfig
 from edgekit.data import Dataset
 from edgekit.errors import InputError
 from edgekit.features import features_of, series_of

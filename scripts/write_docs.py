@@ -27,7 +27,7 @@ from api_page import api_page  # noqa: E402
 from near_operator import NEAR_OPERATORS  # noqa: E402
 from one_operator import OPERATORS  # noqa: E402
 
-from edgekit import config, config_daily, errors  # noqa: E402
+from edgekit import config, config_daily, config_targets, errors  # noqa: E402
 from edgekit.bench.measures import EXACT, MEASURES, PAIRED, SHOWN  # noqa: E402
 from edgekit.bench.runners.chromium import NETWORKS  # noqa: E402
 from edgekit.cli import BROKEN_PIPE, BUG, COMMANDS, INTERRUPTED, Commands  # noqa: E402
@@ -99,13 +99,13 @@ MEANINGS: Mapping[str, str] = {
     "shard_bytes": "weights are cut into files of at most this size",
 }
 CHOICES = {
-    "model": config.ORT_MODELS,
-    "backend": config.ORT_BACKENDS,
+    "model": config_targets.ORT_MODELS,
+    "backend": config_targets.ORT_BACKENDS,
     "task": config.TASKS,
     "kind": config.KINDS,
     "mode": config.RECIPES,
-    "weights": config.TFJS_WEIGHTS,
-    "PyodideConfig.weights": config.PYODIDE_WEIGHTS,
+    "weights": config_targets.TFJS_WEIGHTS,
+    "PyodideConfig.weights": config_targets.PYODIDE_WEIGHTS,
 }
 
 
@@ -284,10 +284,10 @@ def tables() -> list[tuple[str, type]]:
         ("[data]", config.DataConfig),
         ("[recipe]", config.RecipeConfig),
         ("[budgets]", config.BudgetConfig),
-        ("[targets.tfjs]", config.TfjsConfig),
-        ("[targets.wasm]", config.WasmConfig),
-        ("[targets.pyodide]", config.PyodideConfig),
-        ("[targets.ort]", config.OrtConfig),
+        ("[targets.tfjs]", config_targets.TfjsConfig),
+        ("[targets.wasm]", config_targets.WasmConfig),
+        ("[targets.pyodide]", config_targets.PyodideConfig),
+        ("[targets.ort]", config_targets.OrtConfig),
         ("[card]", config.CardConfig),
         ("[gate]", config_daily.GateConfig),
         ("[run]", config_daily.RunConfig),

@@ -18,7 +18,8 @@ from flutter_models import NASTY, dense_bundle
 from write_flutter_example import FEATURES, OUTPUTS
 
 from edgekit.assets import asset
-from edgekit.config import Config, PyodideConfig
+from edgekit.config import Config
+from edgekit.config_targets import PyodideConfig
 from edgekit.store import Bundle
 
 CAR = Config(name="Car.range", version="1.0.0-rc.1", features=FEATURES, outputs=OUTPUTS)

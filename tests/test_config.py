@@ -18,7 +18,6 @@ from edgekit.config import (
     MAX_SEED,
     RECIPES,
     TASKS,
-    TFJS_WEIGHTS,
     BudgetConfig,
     Config,
     DataConfig,
@@ -26,13 +25,11 @@ from edgekit.config import (
     OutputConfig,
     RecipeConfig,
     SliceConfig,
-    TargetsConfig,
-    TfjsConfig,
-    WasmConfig,
     check,
     find_config,
     read_config,
 )
+from edgekit.config_targets import TFJS_WEIGHTS, TargetsConfig, TfjsConfig, WasmConfig
 from edgekit.errors import InputError
 from edgekit.plain import plain, read
 

@@ -14,7 +14,7 @@ PACKAGE = "edgekit"
 #: All modules, lowest first: a module imports only from above its own line. Each line is a layer.
 ORDER = """
     __init__ errors assets progress plain
-    expressions transforms graph config_daily config manifest models golden
+    expressions transforms graph config_daily config_targets config manifest models golden
     affine metrics arena plan engine_memory shards wheel python_stub
     formats
     formats.tflite_schema formats.tflite_read formats.tflite_write

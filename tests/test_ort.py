@@ -18,7 +18,8 @@ from whole_models import ROWS, WHOLE_MODELS, quantized
 
 from edgekit import npm_files, ort_config, ort_runtime, stopwatch
 from edgekit.cli.ort_config import command
-from edgekit.config import Config, OrtConfig, TargetsConfig
+from edgekit.config import Config
+from edgekit.config_targets import OrtConfig, TargetsConfig
 from edgekit.data import Dataset
 from edgekit.errors import InputError, NotAvailable
 from edgekit.formats.onnx_file import answers, optimize, to_proto

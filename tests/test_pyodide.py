@@ -202,9 +202,7 @@ def test_pyodide_itself_is_pinned(pyodide: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotAvailable) as error:
         pyodide_runtime.folder()
-    assert str(error.value) == (
-        "the pyodide target needs npm to fetch Pyodide once; install npm, or leave pyodide out"
-    )
+    assert str(error.value) == ("the pyodide target needs npm to fetch Pyodide once; install npm, or leave pyodide out")
 
 
 def test_every_page_of_the_console_is_there() -> None:

@@ -19,7 +19,8 @@ import pytest
 from keras_models import made
 
 from edgekit import npm_files, tfjs_runtime
-from edgekit.config import Config, TargetsConfig, TfjsConfig
+from edgekit.config import Config
+from edgekit.config_targets import TargetsConfig, TfjsConfig
 from edgekit.errors import EdgekitError, InputError, NotAvailable
 from edgekit.formats.keras import Converted, convert_all
 from edgekit.graph import Graph

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from conftest import Trained
 
-from edgekit.config import WasmConfig, read_config
+from edgekit.config import read_config
+from edgekit.config_targets import WasmConfig
 from edgekit.export import export
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
