@@ -198,20 +198,22 @@ def _about_outputs(folded: Graph, ranges: Mapping[int, Range], rows: Rows, sprea
     return "the answers vary little beside their size: their middle is added in float32"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Judge:
-    """Runs a graph on the evaluation rows and says what it lost."""
+    """Runs a graph on the evaluation rows and says what it lost; counts how many it has judged."""
 
     evaluation: Dataset
     config: Config
     floats: Values
     refuses: Callable[[Graph], str]
     progress: Progress
+    looks: int = 0
 
     def __call__(self, recipe: str, meaning: str, graph: Graph, layers: tuple[str, ...] = ()) -> _Tried:
         raw = write_tflite(graph)
         outputs = Interpreter(raw).run(self.evaluation.inputs, progress=self.progress)
-        drop = compare(metric_of(self.config), self.evaluation.labels, self.floats, outputs)
+        self.looks += 1
+        drop = compare(metric_of(self.config), self.evaluation.labels, self.floats, outputs, self.looks)
         rung = Rung(recipe, meaning, len(raw), drop, cost(graph).microseconds, layers, self.refuses(graph))
         return _Tried(rung, graph, raw, outputs)
 
