@@ -100,12 +100,13 @@ def _diagnosis(rows: Rows, quantized: Quantized, config: Config) -> Diagnosis | 
     held = rows.evaluation.inputs
     few = held[np.linspace(0, len(held) - 1, min(RANKING_ROWS, len(held))).round().astype(np.int64)]
     graph, _ = trials.prepared(quantized.recipe)
-    layers = layers_of(graph, quantized.graph, few, trials.contributions(trials.calibration.rows[:RANKING_ROWS]))
+    contributions = trials.contributions(trials.calibration.rows[:RANKING_ROWS])
+    layers = layers_of(graph, quantized.graph, few, contributions)
     names = rows.calibration.names or tuple(f"column {i + 1}" for i in range(held.shape[1]))
     inputs = inputs_of(rows.calibration.inputs, held, names[:MAX_INPUTS])
     labels = rows.evaluation.labels
     own = rmse(labels, quantized.float_outputs) if labels is not None and config.task == "regression" else 0.0
-    causes = causes_of(layers, own, _answer_step(quantized.graph))
+    causes = causes_of(layers, own, _answer_step(quantized.graph), contributions)
     return Diagnosis(layers, inputs, (*quantized.repairs, *causes))
 
 

@@ -14,6 +14,7 @@ from edgekit.graph import Graph, Tensor
 from edgekit.manifest import Signature
 from edgekit.models import Model
 from edgekit.progress import Progress, silent
+from edgekit.simplify import simplify
 
 ENDINGS = (".keras", ".h5", ".hdf5", ".tflite", ".onnx")
 
@@ -33,13 +34,13 @@ def load(path: Path, work: Path, progress: Progress = silent) -> Model:
         )
     progress(f"reading {path.name}", 0, 0)
     if path.suffix.lower() == ".tflite" and path.is_file():
-        graph = read_tflite(path)
+        graph = simplify(read_tflite(path))
         inputs = _signatures(graph, graph.inputs, path.name)
         outputs = _signatures(graph, graph.outputs, path.name)
         return Model(path.stem, "tflite", path, _hash(path), graph, inputs, outputs)
     is_onnx = path.suffix.lower() == ".onnx" and path.is_file()
     converted = convert_onnx(path, work) if is_onnx else convert(path, work)
-    graph = read_tflite(converted.tflite, path.name)
+    graph = simplify(read_tflite(converted.tflite, path.name))
     kind = "onnx" if is_onnx else "keras" if path.is_file() else "saved_model"
     return Model(
         path.stem,
@@ -57,14 +58,14 @@ def load(path: Path, work: Path, progress: Progress = silent) -> Model:
 def _signatures(graph: Graph, indices: tuple[int, ...], file: str) -> tuple[Signature, ...]:
     signatures = tuple(_signature(graph.tensors[i], file) for i in indices)
     names = [s.name for s in signatures]
-    if len(set(names)) < len(names):
-        raise InputError(f"{file}: has two inputs or outputs called {names[0]}; rename one and convert again")
+    if len(set(names)) < len(names):  # the converter calls them all alike, with a number behind
+        return tuple(Signature(f"{s.name}_{number}", s.shape) for number, s in enumerate(signatures, 1))
     return signatures
 
 
 def _signature(tensor: Tensor, file: str) -> Signature:
     """Describe an input or output; integers become float32 at the bundle's edges."""
-    name = re.sub(r"^(serving_default_|StatefulPartitionedCall)|:\d+$", "", tensor.name) or "output"
+    name = re.sub(r"^(serving_default_|StatefulPartitionedCall(_\d+)?)|:\d+$", "", tensor.name) or "output"
     if tensor.dtype != "float32" and (tensor.quant is None or tensor.quant.per_channel):
         raise InputError(f"{file}: {name} is {tensor.dtype}, and edgekit takes float32; convert the model again")
     if tensor.dtype not in ("float32", "int8", "int16"):

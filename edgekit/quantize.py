@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from edgekit.models import Model
 from edgekit.progress import Progress, silent
 from edgekit.quantization.cost import cost
 from edgekit.quantization.coverage import choose_rows
-from edgekit.quantization.diagnosis import shared_scale
+from edgekit.quantization.diagnosis import columns_of, shared_scale
 from edgekit.quantization.edges import edge_rows
 from edgekit.quantization.ladder import AUTO, RUNGS
 from edgekit.quantization.modes import MODES
@@ -28,9 +28,10 @@ from edgekit.quantization.passes import (
     pool_as_mean,
     prologue,
     spread_inputs,
+    spread_outputs,
     widen_half_weights,
 )
-from edgekit.quantization.ranges import calibrate
+from edgekit.quantization.ranges import Range, calibrate
 from edgekit.quantization.trials import Calibration, Trials, Tune
 from edgekit.quantization.widening import widen_kernels
 from edgekit.runtimes.litert import Interpreter
@@ -169,29 +170,50 @@ def prepare(graph: Graph, rows: Rows, config: Config, progress: Progress) -> tup
     seen = choose_rows(folded, rows.calibration.inputs, config.recipe.calibration_rows, progress)
     edges = edge_rows(rows.features)
     ranges = calibrate(folded, seen, edges, progress).ranges
-    ready = spread_inputs(folded, ranges)
-    names = rows.calibration.names or tuple(f"column {i + 1}" for i in range(seen.shape[1]))
-    cause = shared_scale(folded, ranges, names)
+    spread = spread_inputs(folded, ranges)
+    ready = spread_outputs(spread, ranges)
+    repairs = (_about_inputs(folded, ranges, rows, spread), _about_outputs(folded, ranges, rows, spread, ready))
+    calibration = Calibration(seen, edges, rows.calibration.inputs)
+    return Trials(ready, calibration, config.recipe.layers, progress), tuple(r for r in repairs if r)
+
+
+def _about_inputs(folded: Graph, ranges: Mapping[int, Range], rows: Rows, spread: Graph) -> str:
+    """Say what was wrong with the inputs' ranges and what was done about it."""
+    found = ((i, ranges[i]) for i in sorted(prologue(folded)) if i in ranges)  # the inputs first
+    causes = (shared_scale(r, columns_of(folded, i, rows.calibration.names), "feature") for i, r in found)
+    cause = next((c for c in causes if c), "")
     done = ["the normalization stays in float32"] if prologue(folded) > set(folded.inputs) and cause else []
-    done += ["each input column got a range of its own"] if len(ready.ops) > len(folded.ops) else []
-    repairs = (f"{cause}: {' and '.join(done)}".lstrip(": "),) if done else ()
-    return Trials(ready, Calibration(seen, edges), config.recipe.layers, progress), repairs
+    done += ["each input column got a range of its own"] if len(spread.ops) > len(folded.ops) else []
+    return f"{cause}: {' and '.join(done)}".lstrip(": ") if done else ""
 
 
-@dataclass(frozen=True, eq=False)
+def _about_outputs(folded: Graph, ranges: Mapping[int, Range], rows: Rows, spread: Graph, ready: Graph) -> str:
+    if len(ready.ops) == len(spread.ops):
+        return ""
+    for index in folded.outputs:
+        width = folded.tensors[index].shape[-1]
+        known = rows.evaluation.label_names if len(rows.evaluation.label_names) == width else ()
+        if index in ranges and (cause := shared_scale(ranges[index], known or columns_of(folded, index, ()), "output")):
+            return f"{cause}: each output got a range of its own"
+    return "the answers vary little beside their size: their middle is added in float32"
+
+
+@dataclass(eq=False)
 class _Judge:
-    """Runs a graph on the evaluation rows and says what it lost."""
+    """Runs a graph on the evaluation rows and says what it lost; counts how many it has judged."""
 
     evaluation: Dataset
     config: Config
     floats: Values
     refuses: Callable[[Graph], str]
     progress: Progress
+    looks: int = 0
 
     def __call__(self, recipe: str, meaning: str, graph: Graph, layers: tuple[str, ...] = ()) -> _Tried:
         raw = write_tflite(graph)
         outputs = Interpreter(raw).run(self.evaluation.inputs, progress=self.progress)
-        drop = compare(metric_of(self.config), self.evaluation.labels, self.floats, outputs)
+        self.looks += 1
+        drop = compare(metric_of(self.config), self.evaluation.labels, self.floats, outputs, self.looks)
         rung = Rung(recipe, meaning, len(raw), drop, cost(graph).microseconds, layers, self.refuses(graph))
         return _Tried(rung, graph, raw, outputs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from edgekit.errors import InputError
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph
 from edgekit.load import load
+from edgekit.lowering import Lowered, lower
 from edgekit.models import Model
 from edgekit.plain import plain
 from edgekit.progress import Progress, silent
@@ -25,9 +26,10 @@ from edgekit.quantization.cost import RATES
 from edgekit.quantization.trials import Tune
 from edgekit.quantize import Limits, Quantized, Rows, quantize
 from edgekit.rows import judged_rows
+from edgekit.shards import cut
 from edgekit.targets import TARGETS
 from edgekit.transforms import inverse, own_unit
-from edgekit.tuning import can_tune, tune
+from edgekit.tuning import Lesson, can_tune, tune
 
 try:
     import brotli
@@ -105,14 +107,15 @@ def _wrong_scale(rows: Rows, quantized: Quantized, config: Config) -> list[str]:
 
 def limits_of(model: Model, rows: Rows, config: Config, targets: tuple[str, ...], progress: Progress) -> Limits:
     """Return what the targets refuse, and how weights are trained where TensorFlow is here."""
-    lesson, seed = rows.calibration.inputs, config.data.seed
+    data, seed = rows.calibration, config.data.seed
     if not can_tune():
         return Limits(refusing(model, targets))
 
-    def teach(sparsity: float) -> Tune:
+    def teach(lesson: Lesson, sparsity: float) -> Tune:
         return lambda graph, ranges: tune(graph, lesson, ranges, sparsity, seed, progress)
 
-    return Limits(refusing(model, targets), teach(0.0), teach(config.recipe.sparsity))
+    pruning = teach(Lesson(data.inputs), config.recipe.sparsity)  # a smaller network learns the larger one's answers
+    return Limits(refusing(model, targets), teach(Lesson(data.inputs, data.labels), 0.0), pruning)
 
 
 def check_targets(names: tuple[str, ...]) -> None:
@@ -159,31 +162,39 @@ def account(made: Made, config: Config) -> dict[str, Any]:
             "worst": [plain(s) for s in audit.slices[:5]],
         },
         **({} if audit.stability is None else {"stability": plain(audit.stability)}),
-        **({"compression": compression(made)} if config.recipe.sparsity else {}),
+        **({"compression": compression(made, config)} if config.recipe.sparsity else {}),
         "causes": list(audit.diagnosis.causes) if audit.diagnosis else [],
         "warnings": list(made.warnings),
     }
 
 
-def compression(made: Made) -> dict[str, Any]:
-    """Return what pruning and int8 save: the ratio that papers quote, the bytes of the file, and those on the wire.
+def compression(made: Made, config: Config) -> dict[str, Any]:
+    """Return what pruning and int8 save: the ratio that papers quote, the bytes of the files, and those on the wire.
 
     nominal_ratio: float32 bytes of all weights by the int8 bytes of those that are not zero, as if zeros were free.
-    brotli: of the file, as a host sends it; None where the package is missing. No time is won by zeros.
+    brotli: of the .tflite file; shards and shards_brotli: of the wasm target's shards, each packed alone, as a host
+    sends them; None where the package is missing, or where the engine refuses the model. No time is won by zeros.
     """
     graph = made.quantized.graph
     weights = [t.data for t in graph.tensors if t.data is not None and t.dtype == "int8" and t.elements > 1]
     count, kept = sum(w.size for w in weights), sum(int((w != 0).sum()) for w in weights)
-    packed = None if brotli is None else len(brotli.compress(made.quantized.tflite))
+    lowered = lower(graph)
+    shards = cut(lowered.chunks, config.targets.wasm.shard_bytes) if isinstance(lowered, Lowered) else None
     return {
         "weights": count,
         "zeros": count - kept,
         "nominal_ratio": round(4 * count / max(kept, 1), 2),
         "float_bytes": len(write_tflite(made.model.graph)),
         "bytes": len(made.quantized.tflite),
-        "brotli": packed,
+        "brotli": _on_the_wire([made.quantized.tflite]),
+        "shards": None if shards is None else sum(len(s.data) for s in shards),
+        "shards_brotli": None if shards is None else _on_the_wire([s.data for s in shards]),
         "microseconds": next(r.microseconds for r in made.quantized.rungs if r.recipe == made.quantized.recipe),
     }
+
+
+def _on_the_wire(files: Sequence[bytes]) -> int | None:
+    return None if brotli is None else sum(len(brotli.compress(data)) for data in files)
 
 
 def latency_note() -> str:

@@ -24,6 +24,8 @@ HOLDS, WORSE, UNKNOWN, FEW = "holds", "worse", "cannot tell", "too few rows"
 #: Fewer rows say nothing.
 MIN_ROWS = 20
 _DRAWS = 1000
+#: Numbers of rows times draws that are in memory at once.
+_DRAWN_AT_ONCE = 2_000_000
 _CONFIDENCE = 0.95
 #: Features beyond these have no slices of their own.
 MAX_FEATURES = 32
@@ -195,7 +197,7 @@ def _bounds(
 ) -> list[tuple[float, float]]:
     """Return the simultaneous bounds of each slice's drop."""
     random = np.random.default_rng(seed)
-    counts = random.multinomial(len(before), np.full(len(before), 1 / len(before)), _DRAWS).astype(np.float64)
+    each = max(1, _DRAWN_AT_ONCE // len(before))
 
     def drops(weights: npt.NDArray[np.float64]) -> Any:
         rows = np.maximum(weights @ masks.T, 1e-12)
@@ -203,7 +205,11 @@ def _bounds(
         values = [1 - m if task == "classification" else np.sqrt(m) for m in means]
         return _drop(values[0], values[1], task)
 
-    found, drawn = drops(np.ones((1, len(before))))[0], drops(counts)
+    def drawn_drops(count: int) -> Any:
+        return drops(random.multinomial(len(before), np.full(len(before), 1 / len(before)), count).astype(np.float64))
+
+    found = drops(np.ones((1, len(before))))[0]
+    drawn = np.concatenate([drawn_drops(min(each, _DRAWS - start)) for start in range(0, _DRAWS, each)])
     error = np.maximum(drawn.std(axis=0), 1e-12)
     reach = float(np.quantile(np.abs((drawn - found) / error).max(axis=1), _CONFIDENCE))
     return [(float(d - reach * e), float(d + reach * e)) for d, e in zip(found, error, strict=True)]

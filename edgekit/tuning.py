@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,23 @@ from edgekit.progress import Progress, silent
 from edgekit.quantization.ranges import Range
 
 Rows = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What weights are trained on: inputs float32 [rows, inputs], and labels [rows, outputs] (or class numbers
+    [rows, 1]) where there are any."""
+
+    inputs: Rows
+    labels: Rows | None = None
+
+
 #: Steps of 64 rows, and the size of the first one in units of each layer's own spread of weights.
 STEPS, RATE = 1000, 2e-4
 PRUNING_STEPS, PRUNING_RATE = 3000, 5e-3
+#: How far from the float model's answers towards the labels the answers are drawn: the labels are noisy, the model's
+#: answers are not (docs/decisions.md).
+LABEL_PART = 0.25
 #: More rows take memory and tell nothing new in so few steps.
 MAX_ROWS = 20_000
 
@@ -33,13 +47,13 @@ def can_tune() -> bool:
 
 def tune(
     graph: Graph,
-    rows: Rows,
+    lesson: Lesson,
     ranges: Mapping[int, Range],
     sparsity: float = 0.0,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Graph:
-    """Return the float graph with weights that answer as it did before, float32 [rows, inputs] being the lesson.
+    """Return the float graph with weights that answer as it did before, or nearer to the labels where there are any.
 
     ranges: of the tensors that int8 will round, whose rounding is imitated; empty for none. sparsity: the part of the
     weights that becomes zero. InputError for an operator that cannot be trained, NotAvailable without TensorFlow.
@@ -47,15 +61,20 @@ def tune(
     if not can_tune():
         raise missing_extra("tuning and pruning", "convert")
     progress("pruning with the float model as the teacher" if sparsity else "tuning with the float model", 0, 0)
-    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), MAX_ROWS)).round().astype(np.int64)]
+    count = len(lesson.inputs)
+    chosen = np.linspace(0, count - 1, min(count, MAX_ROWS)).round().astype(np.int64)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        model, lesson, out = Path(folder, "model.tflite"), Path(folder, "rows.npy"), Path(folder, "weights.npz")
+        model, rows, labels, out = (Path(folder, n) for n in ("model.tflite", "rows.npy", "labels.npy", "weights.npz"))
         model.write_bytes(write_tflite(graph))
-        np.save(lesson, chosen)
+        np.save(rows, lesson.inputs[chosen])
+        if lesson.labels is not None:
+            np.save(labels, lesson.labels[chosen])
         request = {
             "name": graph.name,
             "model": str(model),
-            "rows": str(lesson),
+            "rows": str(rows),
+            "labels": "" if lesson.labels is None else str(labels),
+            "label_part": LABEL_PART,
             "out": str(out),
             "ranges": {str(i): list(r.whole()) for i, r in ranges.items()},
             "steps": PRUNING_STEPS if sparsity else STEPS,

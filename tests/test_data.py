@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edgekit.data import Dataset, load_data, results_of, split
 from edgekit.errors import EdgekitError
 from edgekit.features import features_of
 from edgekit.formats import csv_read
+from edgekit.formats.columns import Column
 from edgekit.manifest import Feature, Output, Signature
 
 GOOD = [
@@ -353,3 +355,18 @@ def test_results() -> None:
     assert refusal(lambda: results_of(PEOPLE, 2)) == (
         "edgekit.toml describes 1 outputs, but the model gives 2 numbers; list one [[outputs]] for each, in order"
     )
+
+
+def test_a_parquet_file_is_read_in_pieces(tmp_path: Path) -> None:
+    """pyarrow keeps what it read of all row groups unless it is told not to: 10 GB of memory for a file of 10 GB."""
+    pa, pq = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    reader = importlib.import_module("edgekit.formats.parquet")
+    path = tmp_path / "d.parquet"
+    columns = {f"f{i}": np.random.default_rng(i).normal(size=32 * 32768) for i in range(4)}
+    pq.write_table(pa.table(columns), path, row_group_size=32768, compression="none", use_dictionary=False)
+    assert path.stat().st_size > 32e6
+    pool = pa.default_memory_pool()
+    already = pool.bytes_allocated()
+    values = reader.read(path, lambda names: tuple(map(Column, names)), 1000)
+    assert 500 <= len(values) <= 1000
+    assert pool.max_memory() < already + 16e6

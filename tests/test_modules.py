@@ -33,7 +33,7 @@ ORDER = """
     lowering.resize lowering.transpose_conv lowering.window_s16 lowering.reduction_s16 lowering.float_ops lowering
     targets.protocol targets.bounds targets.runtime_files targets.tflite targets.wasm targets.tfjs targets.pyodide targets.ort targets
     model_card store hosting server runtimes.node runtimes.chromium runtimes.python_package python_console stopwatch
-    load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle kept ort_config
+    simplify load tuning quantize rows slices behaviour audit quantize_model report_parts report_plots quantization_report export verify report verdicts init firebase_ml inspect_model inspect_bundle kept ort_config
     dart dart.names dart.layout dart.schema dart.package native flutter
     publishing
     publishing.site publishing.packing publishing.channel_file publishing.layout publishing.record publishing.plan

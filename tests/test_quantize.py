@@ -16,9 +16,9 @@ from edgekit.lowering import Lowered, lower
 from edgekit.manifest import Feature
 from edgekit.models import Model
 from edgekit.quantization import rewrite as rewrite_module
-from edgekit.quantization.ladder import AUTO, RUNGS
-from edgekit.quantization.passes import detach_variable_bias, fold_bias_add, spread_inputs
-from edgekit.quantization.ranges import calibrate
+from edgekit.quantization.ladder import AUTO, RUNGS, types_for
+from edgekit.quantization.passes import detach_variable_bias, fold_bias_add, spread_inputs, spread_outputs
+from edgekit.quantization.ranges import Range, calibrate
 from edgekit.quantization.rounding import Moments, RoundedWeights
 from edgekit.quantize import Rows, float_ends, quantize
 from edgekit.runtimes.litert import Interpreter
@@ -151,6 +151,41 @@ def test_a_range_for_each_column_is_worth_its_two_operators() -> None:
     assert difference(graph, rows(500, 1), spread=True) < 0.3 * difference(graph, rows(500, 1), spread=False)
 
 
+def two_outputs() -> Graph:
+    """The regression with a second output, a ten-thousandth of the first in size."""
+    graph = regression()
+    last = graph.ops[-1]
+    weights, bias = (graph.tensors[i].data for i in last.inputs[1:])
+    net = Network("two")
+    net.tensors = list(graph.tensors)
+    both = [net.add(np.concatenate([d, d * [[1e-4]] if d.ndim == 2 else d * 1e-4])) for d in (weights, bias)]
+    net.ops = list(graph.ops[:-1])
+    return net.build(graph.inputs, (net.apply("FULLY_CONNECTED", (last.inputs[0], *both), 1, 2, **last.options),))
+
+
+def test_outputs_of_unlike_size_have_ranges_of_their_own() -> None:
+    made = quantize(model(two_outputs()), judged(two_outputs(), 0.3), Config(recipe=RecipeConfig("int8")))
+    assert made.result.drop < 0.02  # much more than 100 % with one scale for both
+    assert made.repairs[-1] == (
+        "output `column 1` has 1e+04x the range of `column 2` and both share one scale: "
+        "each output got a range of its own"
+    )
+    assert isinstance(lower(made.graph), Lowered)
+
+
+def softplus() -> Graph:
+    net = Network("softplus")
+    x = net.value(1, 6)
+    low = net.apply("EXP", (net.dense(x, 6, 24),), 1, 24)
+    total = net.apply("ADD", (low, net.add(np.ones(1))), 1, 24, fused_activation_function="NONE")
+    return net.build((x,), (net.dense(net.apply("LOG", (total,), 1, 24), 24, 1),))
+
+
+def test_cheap_operators_between_float_ones_stay_float() -> None:
+    types = types_for("int8", softplus())
+    assert [types[p] for p in sorted(types)] == ["int8", "float32", "float32", "float32", "int8"]
+
+
 def test_rounding_for_the_output_beats_rounding_each_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = regression("TANH", depth=5)
     better = difference(graph, rows(500, 1), spread=True, dtype="int16")  # leaves the weights' error alone
@@ -177,6 +212,12 @@ def residual() -> Graph:
     return net.build((x,), (biased,))
 
 
+def unlike_outputs(graph: Graph) -> dict[int, Range]:
+    """Claim that the three outputs reach 1, 10 and 1,000."""
+    high = np.array([1, 10, 1000], np.float32)
+    return {graph.outputs[0]: Range(np.zeros(3, np.float32), high)}
+
+
 @pytest.mark.parametrize(
     ("rewritten", "kinds"),
     [
@@ -194,6 +235,11 @@ def residual() -> Graph:
             lambda graph: spread_inputs(graph, calibrate(graph, rows(50, 1), NO_EDGES).ranges),
             ["SUB", "MUL", "FULLY_CONNECTED", "FULLY_CONNECTED", "RESHAPE", "FULLY_CONNECTED", "ADD", "FULLY_CONNECTED", "ADD"],
             id="each column gets its range",
+        ),
+        pytest.param(
+            lambda graph: spread_outputs(fold_bias_add(graph), unlike_outputs(fold_bias_add(graph))),
+            ["FULLY_CONNECTED", "FULLY_CONNECTED", "RESHAPE", "FULLY_CONNECTED", "ADD", "FULLY_CONNECTED", "MUL", "ADD"],
+            id="each output gets its range",
         ),
     ],
 )  # fmt: skip

@@ -47,7 +47,7 @@ def test_the_command_writes_the_model_and_its_report(
     page = tmp_path / "small.tflite.report.html"
     assert said["report"] == str(page)
     twin = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
-    assert {layer["name"] for layer in twin["audit"]["diagnosis"]["layers"]} > {"Identity"}
+    assert {layer["name"] for layer in twin["audit"]["diagnosis"]["layers"]} > {"Identity/spread"}
     assert sorted(f.name for f in tmp_path.iterdir()) == [out.name, page.name, page.with_suffix(".json").name]
 
 

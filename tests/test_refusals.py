@@ -38,6 +38,12 @@ def wide(tensor: Tensor) -> Tensor:
     return replace(tensor, shape=(1, 17, 17, tensor.shape[3]), data=np.zeros((1, 17, 17, tensor.shape[3]), np.int8))
 
 
+def floats(tensor: Tensor) -> Tensor:
+    assert tensor.data is not None
+    return replace(tensor, dtype="float32", quant=None, data=tensor.data.astype("<f4"))
+
+
+FLOATS = "the engine computes convolutions in int8 and int16 only; give the layer one of these types"
 NARROW = "its values are int16 and its bias is not int64"
 SMALL = "its output scale is more than 128 times too fine for its products"
 
@@ -50,6 +56,7 @@ SMALL = "its output scale is more than 128 times too fine for its products"
         pytest.param("FULLY_CONNECTED", 2, huge, "its bias does not fit 32 bits", id="a bias beyond int32"),
         pytest.param("CONV_2D", 2, huge, "its bias does not fit 46 bits", id="a product beyond int64"),
         pytest.param("CONV_2D", -1, scaled(1e-6), SMALL, id="a shift to the left"),
+        pytest.param("CONV_2D", 1, floats, FLOATS, id="a convolution in float32"),
         pytest.param(
             "MAX_POOL_2D", -1, scaled(2), "it computes int16 from int16, or changes the scale", id="another scale"
         ),

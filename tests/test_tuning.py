@@ -11,13 +11,14 @@ from test_quantize import NO_EDGES, answer, judged, model, regression, rows
 from edgekit import quantize_model, tuning
 from edgekit.config import Config, RecipeConfig
 from edgekit.errors import InputError, NotAvailable
+from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, Op
 from edgekit.progress import silent
 from edgekit.quantization.passes import spread_inputs
 from edgekit.quantization.ranges import calibrate
 from edgekit.quantize import quantize
 from edgekit.quantize_model import limits_of
-from edgekit.tuning import tune, zeros
+from edgekit.tuning import Lesson, tune, zeros
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="not run: tuning needs TensorFlow"
@@ -29,9 +30,9 @@ def test_pruning_keeps_the_answers_and_zeros_stay_zero(monkeypatch: pytest.Monke
     graph = regression()
     graph = spread_inputs(graph, calibrate(graph, rows(200, 1), NO_EDGES).ranges)
     monkeypatch.setattr(tuning, "PRUNING_STEPS", 1)
-    bare = tune(graph, rows(2000, 1), {}, sparsity=0.5)
+    bare = tune(graph, Lesson(rows(2000, 1)), {}, sparsity=0.5)
     monkeypatch.setattr(tuning, "PRUNING_STEPS", 600)
-    pruned = tune(graph, rows(2000, 1), {}, sparsity=0.5)
+    pruned = tune(graph, Lesson(rows(2000, 1)), {}, sparsity=0.5)
     gone, all_weights = zeros(pruned)
     assert gone == 576  # half of the two layers of 24 x 24; the first and the last are too small
     assert all_weights == 1320
@@ -60,6 +61,21 @@ def test_tuning_is_a_rung_of_its_own_and_deterministic(monkeypatch: pytest.Monke
 
 
 @needs_tensorflow
+def test_labels_draw_the_answers_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labels here are the model's answers with a tenth more: a model of its own could not know of it."""
+    graph = regression()
+    graph = spread_inputs(graph, calibrate(graph, rows(200, 1), NO_EDGES).ranges)
+    monkeypatch.setattr(tuning, "STEPS", 200)
+    monkeypatch.setattr(tuning, "LABEL_PART", 1.0)
+    inputs = rows(1000, 1)
+    wanted = (1.1 * answer(graph, inputs)).astype(np.float32)
+    alone, taught, again = (tune(graph, Lesson(inputs, labels), {}) for labels in (None, wanted, wanted))
+    gaps = [float(np.mean((answer(g, inputs) - wanted) ** 2)) for g in (alone, taught)]
+    assert gaps[1] < 0.5 * gaps[0]
+    assert write_tflite(taught) == write_tflite(again)
+
+
+@needs_tensorflow
 def test_an_operator_that_cannot_be_trained_is_named() -> None:
     graph = regression()
     last = graph.ops[-1]
@@ -67,7 +83,7 @@ def test_an_operator_that_cannot_be_trained_is_named() -> None:
         "m", graph.tensors, (*graph.ops[:-1], Op("LOG", last.inputs[:1], last.outputs)), graph.inputs, graph.outputs
     )
     with pytest.raises(InputError, match=r"^m: cannot be converted: "):
-        tune(strange, rows(50, 1), {})
+        tune(strange, Lesson(rows(50, 1)), {})
 
 
 def test_without_tensorflow_it_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,8 +106,10 @@ def print_rungs(made: Made, config: Config) -> None:
     for cause in causes:
         click.echo(f"cause: {cause}")
     if config.recipe.sparsity:
-        saved = compression(made)
+        saved = compression(made, config)
         wire = "not run: no brotli" if saved["brotli"] is None else f"{saved['brotli']:,} bytes"
+        if saved["shards_brotli"] is not None:
+            wire += f" (as wasm shards {saved['shards_brotli']:,} of {saved['shards']:,})"
         click.echo(
             f"compression: nominal {saved['nominal_ratio']:g}x; on the wire {wire} with brotli, the float model has "
             f"{saved['float_bytes']:,}; zeros win no time, {saved['microseconds']:.1f} µs is the same estimate"

@@ -19,12 +19,14 @@ except ModuleNotFoundError:
     raise missing_extra("reading a .parquet file", "data") from None
 
 BATCH_ROWS, BATCH_BYTES = 65536, 64_000_000
+#: Of each column, what is read from the file at once.
+STREAM_BYTES = 1 << 20
 
 
 def read(path: Path, choose: Choose, limit: int = 1 << 62) -> Float32:
     """Return the wanted columns [rows, columns], in batches; of more than `limit` rows some, at equal distances."""
     try:
-        with pq.ParquetFile(path) as file:
+        with _open(path) as file:
             names = tuple(file.schema_arrow.names)
             check_header(str(path), names)
             columns = choose(names)
@@ -40,12 +42,17 @@ def read(path: Path, choose: Choose, limit: int = 1 << 62) -> Float32:
 
 def read_side(path: Path, names: tuple[str, ...], limit: int) -> dict[str, npt.NDArray[Any]]:
     """Return columns as they are, text or float64, of the rows that `read` with this many `columns` keeps."""
-    with pq.ParquetFile(path) as file:
+    with _open(path) as file:
         kept = {name: Thinned(limit) for name in names}
         for batch in file.iter_batches(BATCH_ROWS // 8, columns=sorted(names)):
             for name in names:
                 kept[name].add(np.array(batch.column(batch.schema.get_field_index(name)).cast(pa.string()).to_pylist()))
     return {name: thinned.rows(np.empty(0, "U1")) for name, thinned in kept.items()}
+
+
+def _open(path: Path) -> Any:
+    """Open a file to be read in pieces: pyarrow would keep all that it read of all row groups until the end."""
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=STREAM_BYTES)
 
 
 def _batch_rows(columns: int) -> int:

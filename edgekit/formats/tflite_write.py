@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -17,11 +18,13 @@ from edgekit.graph import Graph, Op, Quant, Tensor
 
 _PLACEHOLDER_FOR_GREATER_OP_CODES = 127
 _DATA_ALIGNMENT = 16
+#: Bytes for all that is no weight, to begin with.
+_ROOM = 65536
 
 
 def write_tflite(graph: Graph) -> bytes:
     """Return the flatbuffer. Raises InputError for an operator that has no row in the schema table."""
-    builder = flatbuffers.Builder(1024)
+    builder = flatbuffers.Builder(_ROOM + sum(t.bytes for t in graph.tensors if t.data is not None))  # never copied
     keys = list(dict.fromkeys(_code_key(graph, op) for op in graph.ops))
     buffers, buffer_of = _buffers(builder, graph)
     codes = _vector(builder, [_operator_code(builder, *key) for key in keys])
@@ -43,7 +46,7 @@ def write_tflite(graph: Graph) -> bytes:
         "Buffers": _vector(builder, buffers),
     }
     builder.Finish(_table(builder, tflite, "Model", **fields), b"TFL3")
-    return bytes(builder.Output())
+    return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
 
 def _code_key(graph: Graph, op: Op) -> tuple[str, int]:
@@ -77,16 +80,17 @@ def _buffers(builder: Any, graph: Graph) -> tuple[list[int], dict[int, int]]:
     """Buffer 0 is the empty one, by the format's own rule; equal constants share a buffer."""
     offsets = [_table(builder, tflite, "Buffer")]
     buffer_of: dict[int, int] = {}
-    seen: dict[bytes, int] = {}
+    seen: dict[tuple[int, bytes], int] = {}
     for i, tensor in enumerate(graph.tensors):
         raw = b"" if tensor.data is None else _raw(tensor)
         if not raw:
             buffer_of[i] = 0
             continue
-        if raw not in seen:
-            seen[raw] = len(offsets)
+        key = (len(raw), hashlib.sha256(raw).digest())  # not the bytes: they would be in memory once more
+        if key not in seen:
+            seen[key] = len(offsets)
             offsets.append(_table(builder, tflite, "Buffer", Data=_bytes(builder, raw)))
-        buffer_of[i] = seen[raw]
+        buffer_of[i] = seen[key]
     return offsets, buffer_of
 
 

@@ -1,6 +1,7 @@
 """The child's side of tuning.py: trains the weights of a float TFLite graph with the float model as the teacher.
 
-Run by formats/tensorflow_child.py, which calls `handle`. No labels: the student answers as the teacher does.
+Run by formats/tensorflow_child.py, which calls `handle`. The student answers as the teacher does, or a part nearer to
+the labels.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def handle(request: Mapping[str, Any]) -> dict[str, Any]:
     tf.config.experimental.enable_op_determinism()
     student = _Student(read_tflite(Path(request["model"])), str(request["name"]), request["ranges"])
     rows = np.load(request["rows"])
-    losses = student.train(rows, int(request["steps"]), float(request["rate"]), float(request["sparsity"]))
+    part = float(request["label_part"]) if request["labels"] else 0.0
+    labels = (np.load(request["labels"]), part) if part else None
+    losses = student.train(rows, labels, int(request["steps"]), float(request["rate"]), float(request["sparsity"]))
     np.savez(request["out"], **student.weights())
     return {"first": losses[0], "last": losses[1], "tensorflow": tf.__version__}
 
@@ -52,11 +55,19 @@ class _Student:
                 if len(op.inputs) > 2 and op.inputs[2] >= 0 and graph.tensors[op.inputs[2]].data is not None:
                     self.biases[position] = _variable(graph.tensors[op.inputs[2]].data)
 
-    def train(self, rows: Any, steps: int, rate: float, sparsity: float) -> tuple[float, float]:
-        """Return the loss (mean squared difference to the teacher, by its variance) before and after."""
+    def train(
+        self, rows: Any, labels: tuple[Any, float] | None, steps: int, rate: float, sparsity: float
+    ) -> tuple[float, float]:
+        """Return the loss (mean squared difference to what is wanted, by the teacher's variance) before and after.
+
+        labels: and their part in what is wanted, 0 to 1. |t - s|^2 (1 - p) + |y - s|^2 p is, but for a constant,
+        |t + p (y - t) - s|^2 for the teacher's answer t, the label y and the student's answer s.
+        """
         inputs = self._split(rows)
         teacher = np.concatenate([self(part, False).numpy() for part in _batches(inputs, len(rows))])
         spread = np.maximum(teacher.std(axis=0), 1e-3 * max(float(teacher.std()), 1e-12)).astype(np.float32)
+        if labels is not None:
+            teacher = (teacher + labels[1] * (_like(labels[0], teacher) - teacher)).astype(np.float32)
         variables = [v for v, _ in (*self.kernels.values(), *self.biases.values())]
         schedule = tf.keras.optimizers.schedules.CosineDecay(rate, steps)
         optimizer = tf.keras.optimizers.Adam(schedule)
@@ -163,6 +174,13 @@ def _variable(data: Any) -> tuple[Any, float]:
     return tf.Variable((data / scale).astype(np.float32)), scale
 
 
+def _like(labels: Any, answers: Any) -> Any:
+    """Return labels as a model answers: class numbers [rows, 1] become one-hot."""
+    if labels.shape == answers.shape:
+        return labels
+    return np.eye(answers.shape[1], dtype=np.float32)[labels[:, 0].astype(np.int64)]
+
+
 def _batches(inputs: list[Any], count: int) -> list[list[Any]]:
     return [[x[start : start + 256] for x in inputs] for start in range(0, count, 256)]
 
@@ -214,6 +232,7 @@ _OPERATORS: Mapping[str, Callable[[Op, list[Any]], Any]] = {
     "MAXIMUM": lambda _op, r: tf.maximum(r[0], r[1]),
     "MINIMUM": lambda _op, r: tf.minimum(r[0], r[1]),
     "RELU": lambda _op, r: tf.nn.relu(r[0]),
+    "PRELU": lambda _op, r: tf.nn.relu(r[0]) - r[1] * tf.nn.relu(-r[0]),
     "RELU6": lambda _op, r: tf.nn.relu6(r[0]),
     "RELU_N1_TO_1": lambda _op, r: tf.clip_by_value(r[0], -1, 1),
     "LEAKY_RELU": lambda op, r: tf.nn.leaky_relu(r[0], op.options["alpha"]),

@@ -35,6 +35,8 @@ def fully_connected(context: Context, op: Op) -> None:
 def int8_weights(context: Context, op: Op) -> Array:
     """Return a layer's weights, or refuse."""
     weights = context.tensor(op.inputs[1])
+    if weights.dtype == "float32" and weights.data is not None and op.kind != "FULLY_CONNECTED":
+        raise Refused("the engine computes convolutions in int8 and int16 only; give the layer one of these types")
     if weights.data is None or weights.dtype != "int8" or op.options.get("weights_format", 0) != 0:
         raise Refused(f"its weights are {weights.dtype if weights.data is not None else 'computed'}, not constant int8")
     if np.any(quant_of(weights).zero_point != 0):

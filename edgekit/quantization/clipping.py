@@ -44,16 +44,18 @@ def clip_ranges(statistics: Statistics, choice: str) -> Mapping[int, Range]:
     return chosen
 
 
-def ranges_by_answers(statistics: Statistics, tensors: Sequence[int], error: HalfError) -> Mapping[int, Range]:
+def ranges_by_answers(
+    halves: Sequence[Mapping[int, Range]], tensors: Sequence[int], error: HalfError
+) -> Mapping[int, Range]:
     """Return ranges of int8, each a factor times what the calibration rows reached, for the least error of the answers.
 
     Judged crosswise: the ranges of one half of the rows on the other half, so that what clamping costs rows which
-    calibration did not see is counted. The edges of declared ranges are left out.
+    calibration did not see is counted.
     """
-    factors = dict.fromkeys(statistics.ranges, 1.0)
+    factors = dict.fromkeys(halves[0], 1.0)
 
     def judged(tried: Mapping[int, float]) -> float:
-        return sum(error(_scaled(half, tried), i) for i, half in enumerate(statistics.halves))
+        return sum(error(_scaled(half, tried), i) for i, half in enumerate(halves))
 
     best = judged(factors)
     for factor in FACTORS:
@@ -67,7 +69,7 @@ def ranges_by_answers(statistics: Statistics, tensors: Sequence[int], error: Hal
             found = judged(tried) if factor != factors[index] else best
             if found < best * (1 - _GAIN):
                 best, factors = found, tried
-    both = {i: _joined([half[i] for half in statistics.halves if i in half]) for i in statistics.halves[0]}
+    both = {i: _joined([half[i] for half in halves]) for i in factors}
     return _scaled(both, factors)
 
 

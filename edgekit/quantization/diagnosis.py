@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgekit.affine import LIMITS
 from edgekit.formats.tflite_write import write_tflite
 from edgekit.graph import Graph, Tensor
-from edgekit.quantization.passes import SHARED_SCALE_FACTOR, prologue
+from edgekit.quantization.passes import SHARED_SCALE_FACTOR
 from edgekit.quantization.ranges import Range
 from edgekit.quantization.trials import Contribution
 from edgekit.runtimes.litert import Interpreter
@@ -20,6 +20,8 @@ from edgekit.runtimes.litert import Interpreter
 Rows = npt.NDArray[np.float32]
 #: Of a layer's values: more than this part beyond its range, or less than this part of its range used, is a cause.
 SATURATED, UNUSED = 0.001, 0.4
+#: A layer with less than this part of the error is no cause.
+MINOR = 0.05
 #: A step of the answers' type that is more than this part of the model's own error is a cause.
 COARSE = 0.1
 BINS = 24
@@ -145,33 +147,52 @@ def inputs_of(seen: Rows, rows: Rows, names: Sequence[str]) -> tuple[InputRange,
     return tuple(found)
 
 
-def shared_scale(graph: Graph, ranges: Mapping[int, Range], names: Sequence[str]) -> str:
-    """Say which features would share one int8 scale although their ranges differ; empty where none do."""
-    for index in sorted(prologue(graph)):  # the inputs first
-        if index not in ranges or len(ranges[index].low) != len(names):
-            continue
-        width = (ranges[index].high - ranges[index].low).astype(np.float64)
-        wide, narrow = int(width.argmax()), int(np.where(width > 0, width, np.inf).argmin())
-        if width[narrow] > 0 and width[wide] > SHARED_SCALE_FACTOR * width[narrow]:
-            times = width[wide] / width[narrow]
-            return f"feature `{names[wide]}` has {times:.3g}x the range of `{names[narrow]}` and both share one scale"
-    return ""
+def shared_scale(found: Range, names: Sequence[str], what: str) -> str:
+    """Say which columns of a tensor would share one int8 scale although their ranges differ; empty where none do."""
+    width = (found.high - found.low).astype(np.float64)
+    wide, narrow = int(width.argmax()), int(np.where(width > 0, width, np.inf).argmin())
+    if not width[narrow] > 0 or width[wide] <= SHARED_SCALE_FACTOR * width[narrow]:
+        return ""
+    times = width[wide] / width[narrow]
+    return f"{what} `{names[wide]}` has {times:.3g}x the range of `{names[narrow]}` and both share one scale"
 
 
-def causes_of(layers: Sequence[Layer], own_error: float, step: float) -> list[str]:
-    """Say why the layers lose what they lose, those that cost the most first; `own_error` is the float model's.
+def columns_of(graph: Graph, index: int, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of a tensor's columns: an input's share of the features' names, else numbers."""
+    start, columns = 0, graph.tensors[index].shape[-1]
+    for one in graph.inputs:
+        stop = start + graph.tensors[one].elements
+        if one == index and stop - start == columns and stop <= len(names):
+            return tuple(names[start:stop])
+        start = stop
+    label = (
+        "" if len(graph.inputs) == 1 or index not in graph.inputs else f" of {graph.tensors[index].name.split(':')[0]}"
+    )
+    return tuple(f"column {i + 1}{label}" for i in range(columns))
+
+
+def causes_of(
+    layers: Sequence[Layer], own_error: float, step: float, contributions: Sequence[Contribution] = ()
+) -> list[str]:
+    """Say why int8 loses what it loses, the layers that cost the most first; `own_error` is the float model's.
 
     step: between two neighbouring answers, in the outputs' units; 0 where they are float.
     """
     found = []
     if own_error > 0 and step > COARSE * own_error:
         found.append(f"the answers come in steps of {step:.3g}, {step / own_error:.0%} of the float model's own error")
-    costly = [layer for layer in layers if layer.alone is not None]
-    total = float(np.sqrt(sum((layer.alone or 0) ** 2 for layer in costly)))
-    for layer in sorted(costly, key=lambda one: -(one.alone or 0))[:3]:
-        share = ((layer.alone or 0) / total) ** 2 if total else 0.0
-        why = _why(layer)
-        found.append(f"`{layer.name}` makes {share:.0%} of the error that the layers make one by one{why}")
+    total = float(np.sqrt(sum(c.alone**2 for c in contributions)))
+    for one in sorted(contributions, key=lambda c: -c.alone)[:3]:
+        share = (one.alone / total) ** 2 if total else 0.0
+        if share < MINOR:
+            continue
+        layer = next((layer for layer in layers if layer.name == one.block), None)
+        why = _why(layer) if layer is not None and layer.dtype == "int8" else ""
+        dtype = "float32" if layer is None else layer.dtype
+        repair = "" if dtype == "int8" else f"; it computes in {dtype} now"
+        found.append(
+            f"`{one.block}` makes {share:.0%} of the error that the layers make in int8 one by one{why}{repair}"
+        )
     return found
 
 

@@ -42,18 +42,20 @@ RUNGS: Mapping[str, Recipe] = {
         "int8, and int16 activations in the layers that cost the most", "named", ranges="answers"
     ),
     "int16": Recipe("int8 weights, int16 activations wherever there are kernels", "all"),
-    "int16x2": Recipe("int16 activations, each weight in two int8 parts", "all", prepare=split_weights),
     "int8+float-layers": Recipe(
         "int8, and float32 in the layers that cost the most", "none", "named", ranges="answers"
     ),
+    "int16x2": Recipe("int16 activations, each weight in two int8 parts", "all", prepare=split_weights),
     "int8+tuned": Recipe(
         "int8, the weights tuned on the rows with the float model as the teacher", ranges="answers", tuned=True
     ),
 }
 AUTO = (
     "int8", "int8+ranges", "int8+int16-head", "int8+int16-layers",
-    "int16", "int16x2", "int8+float-layers", "int8+tuned",
+    "int16", "int8+float-layers", "int16x2", "int8+tuned",
 )  # fmt: skip
+#: Operators that are computed in float32 where what is before or behind them is: with one input that is no constant.
+ARITHMETIC = frozenset({"ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "RELU", "RELU6"})
 #: The types that a layer can be given by name in `[recipe.layers]`.
 LAYER_TYPES = ("int8", "int16", "float32")
 
@@ -71,9 +73,9 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
     """Return the blocks between the float32 edges of the graph, in order."""
     owner: dict[int, int] = {}
     members: list[list[int]] = []
-    early, late = prologue(graph), {id(op) for op in epilogue(graph)}
+    floats = _floats(graph)
     for position, op in enumerate(graph.ops):
-        if set(op.outputs) <= early or id(op) in late or _type(graph, op, False) == "float32":
+        if position in floats:
             continue
         known = [owner[i] for i in graph.variable_inputs(op) if i in owner]
         if RULES[op.kind].weights is not None or not known:
@@ -96,13 +98,12 @@ def types_for(
     shell has them, to LAYER_TYPES; the last that fits wins.
     """
     recipe = RUNGS[rung]
-    early, late = prologue(graph), {id(op) for op in epilogue(graph)}
-    heads = {id(op) for op in head_layers(graph)}
+    floats, heads = _floats(graph), {id(op) for op in head_layers(graph)}
     chosen = {p for b in blocks(graph) if b.name in named for p in b.positions}
     types = {}
     for position, op in enumerate(graph.ops):
         inside = {"none": False, "all": True, "head": id(op) in heads, "named": position in chosen}
-        edge = set(op.outputs) <= early or id(op) in late
+        edge = position in floats
         wanted = "float32" if edge or inside[recipe.floats] else _type(graph, op, inside[recipe.wide])
         for pattern, asked in (overrides or {}).items():
             if not edge and fnmatchcase(graph.layer(op), pattern):
@@ -122,6 +123,35 @@ def head_layers(graph: Graph) -> list[Op]:
         if op.kind not in RULES or RULES[op.kind].weights is None:
             wanted |= set(graph.variable_inputs(op))
     return found
+
+
+def _floats(graph: Graph) -> set[int]:
+    """Return the positions that stay in float32 on every rung: the edges, what has no integer kernel, and cheap
+    operators beside those, which would be rounded for nothing: log(1 + exp(x)) has its sum in float32."""
+    early, late = prologue(graph), {id(op) for op in epilogue(graph)}
+    found: set[int] = set()
+    for position, op in enumerate(graph.ops):
+        if set(op.outputs) <= early or id(op) in late or _type(graph, op, False) == "float32":
+            found.add(position)
+    inner = {i for p in found for i in graph.ops[p].outputs if i not in early}
+    for position, op in enumerate(graph.ops):  # behind one
+        if _beside(graph, op) and set(graph.variable_inputs(op)) <= inner:
+            found.add(position)
+            inner |= set(op.outputs)
+    readers: dict[int, list[int]] = {}
+    for position, op in enumerate(graph.ops):
+        for index in op.inputs:
+            readers.setdefault(index, []).append(position)
+    for position in reversed(range(len(graph.ops))):  # before one
+        op = graph.ops[position]
+        behind = readers.get(op.outputs[0], [])
+        if _beside(graph, op) and behind and op.outputs[0] not in graph.outputs and set(behind) <= found:
+            found |= set() if all(id(graph.ops[b]) in late for b in behind) else {position}
+    return found
+
+
+def _beside(graph: Graph, op: Op) -> bool:
+    return op.kind in ARITHMETIC and len(graph.variable_inputs(op)) == 1
 
 
 def _type(graph: Graph, op: Op, wide: bool) -> str:

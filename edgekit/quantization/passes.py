@@ -120,13 +120,15 @@ def prologue(graph: Graph) -> set[int]:
 
 
 def epilogue(graph: Graph) -> list[Op]:
-    """Return the operators with a constant between the last real layer and the outputs: they stay in float32."""
+    """Return the operators between the last real layers and the outputs, with a constant or to join outputs, the last
+    one first: they stay in float32."""
     found: list[Op] = []
     wanted = set(graph.outputs)
     for op in reversed(graph.ops):
         readers = list(graph.consumers(op.outputs[0]))
         ends = set(op.outputs) <= wanted and all(any(r is f for f in found) for r in readers)
-        if op.kind in EDGE_KINDS and ends and len(graph.variable_inputs(op)) == 1:
+        joins = op.kind == "CONCATENATION" and op.activation == "NONE"
+        if op.kind in EDGE_KINDS and ends and (joins or len(graph.variable_inputs(op)) == 1):
             found.append(op)
             wanted |= set(graph.variable_inputs(op))
     return found
@@ -143,7 +145,7 @@ def spread_inputs(graph: Graph, ranges: Mapping[int, Range]) -> Graph:
     for index in sorted(prologue(graph)):
         readers = [op for op in graph.consumers(index) if index == op.inputs[0]]
         others = [op for op in graph.consumers(index) if op.kind != "FULLY_CONNECTED"]
-        if not readers or others or index not in ranges or not _needs_spreading(ranges, index):
+        if not readers or others or index not in ranges or not needs_spreading(ranges[index]):
             continue
         centre = ((ranges[index].high + ranges[index].low) / 2).astype(np.float32)
         half = ((ranges[index].high - ranges[index].low) / 2).astype(np.float32)
@@ -156,6 +158,45 @@ def spread_inputs(graph: Graph, ranges: Mapping[int, Range]) -> Graph:
         sub = Op("SUB", (index, fresh["centre"]), (fresh["mid"],), {})
         mul = Op("MUL", (fresh["mid"], fresh["inverse"]), (fresh["out"],), {})
         ops[at:at] = [sub, mul]
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
+def spread_outputs(graph: Graph, ranges: Mapping[int, Range]) -> Graph:
+    """Give each output of a last layer a range of its own: y = half_range y' + centre, in float32 at the end.
+
+    Where the last layer ends in RELU there is no centre: relu(h y') = h relu(y') for h > 0.
+    """
+    tensors, ops = list(graph.tensors), []
+    ends = {id(op) for op in epilogue(graph)}
+    for op in graph.ops:
+        index = op.outputs[0]
+        last = all(id(reader) in ends for reader in graph.consumers(index)) and index in ranges
+        fits = op.kind in ("FULLY_CONNECTED", "CONV_2D") and op.activation in ("NONE", "RELU")
+        if not (last and fits and all(map(graph.is_constant, op.inputs[1:])) and needs_spreading(ranges[index])):
+            ops.append(op)
+            continue
+        low, high = ranges[index].low.astype(np.float64), ranges[index].high.astype(np.float64)
+        centre = (high + low) / 2 if op.activation == "NONE" else np.zeros(low.size)
+        half = np.maximum(high - centre, centre - low)
+        half[half == 0] = 1
+        weights, units = _data(graph, op.inputs[1]), low.size
+        bias = np.zeros(units) if len(op.inputs) < 3 or op.inputs[2] < 0 else _data(graph, op.inputs[2]).reshape(-1)
+        made, first = graph.tensors[index], len(tensors)
+        name = graph.layer(op)
+        for label, data in (
+            ("weights", weights / half.reshape(-1, *[1] * (weights.ndim - 1))),
+            ("bias", (bias - centre) / half),
+            ("half_range", half),
+            ("centre", centre),
+        ):
+            single = data.astype(np.float32)
+            tensors.append(Tensor(f"{name}/spread_{label}", single.shape, "float32", None, single))
+        own = graph.tensors[op.inputs[1]].name.split(";")[0]  # of the layer; an output is called Identity
+        labels = (f"{name}/spread" if own.startswith("arith.") else own, f"{name}/scaled")
+        tensors += [Tensor(label, made.shape, "float32") for label in labels]
+        ops.append(replace(op, inputs=(op.inputs[0], first, first + 1), outputs=(first + 4,)))
+        ops.append(Op("MUL", (first + 4, first + 2), (first + 5,), {}))
+        ops.append(Op("ADD", (first + 5, first + 3), (index,), {}))
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
 
 
@@ -190,8 +231,9 @@ def split_weights(graph: Graph) -> Graph:
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
 
 
-def _needs_spreading(ranges: Mapping[int, Range], index: int) -> bool:
-    low, high = ranges[index].low, ranges[index].high
+def needs_spreading(found: Range) -> bool:
+    """Tell whether one int8 scale would cost a column more than one bit."""
+    low, high = found.low, found.high
     reach = np.maximum(np.maximum(-low, high), 0)
     used = (high - low) / 2
     used = used[used > 0]  # a constant column needs no resolution

@@ -38,14 +38,13 @@ class Statistics:
     """What calibration saw: the range of each computed tensor, the moments of the inputs of each layer with weights
     (by the layer's position), and a sample of each tensor's values (float32, one axis).
 
-    halves: the ranges of every second row and of the others, without the edges. narrow: ranges for int8 where they are
-    not `ranges`. rounded: weights that were rounded already, by position and scales; it fills as graphs are made.
+    narrow: ranges for int8 where they are not `ranges`. rounded: weights that were rounded already, by position and
+    scales; it fills as graphs are made.
     """
 
     ranges: Mapping[int, Range]
     moments: Mapping[int, Moments]
     samples: Mapping[int, npt.NDArray[np.float32]] = field(default_factory=dict)
-    halves: tuple[Mapping[int, Range], ...] = ()
     narrow: Mapping[int, Range] = field(default_factory=dict)
     rounded: dict[tuple[int, bytes], RoundedWeights] = field(default_factory=dict)
 
@@ -64,9 +63,7 @@ def calibrate(graph: Graph, rows: Rows, edges: Rows, progress: Progress = silent
 
     The rows give ranges, samples and moments; the edges of the declared ranges only widen ranges.
     """
-    used = {*graph.outputs, *(i for op in graph.ops for i in op.inputs)}  # XNNPACK keeps no others
-    watched = tuple(dict.fromkeys([*graph.inputs, *(i for op in graph.ops for i in op.outputs if i in used)]))
-    watched = tuple(i for i in watched if graph.tensors[i].dtype == "float32")
+    watched = _watched(graph)
     each = -(-SAMPLE_VALUES // max(len(rows), 1))
     watches = {index: _Watch(each) for index in watched}
     readers = _readers(graph)
@@ -80,12 +77,29 @@ def calibrate(graph: Graph, rows: Rows, edges: Rows, progress: Progress = silent
     interpreter = Interpreter(write_tflite(graph), observe=True)
     interpreter.run(rows, observe, watched, progress)
     samples = {index: w.sample() for index, w in watches.items()}
-    halves = tuple({index: w.halves[i] for index, w in watches.items() if i in w.halves} for i in (0, 1))
     interpreter.run(edges, lambda index, value: watches[index].widen(value), watched)
     ranges = {index: w.range for index, w in watches.items()}
     moments = {position: s.moments() for position, s in sums.items()}
     usable = {position: m for position, m in moments.items() if np.isfinite(m.covariance).all()}
-    return Statistics(ranges, usable, samples, halves)
+    return Statistics(ranges, usable, samples)
+
+
+def extremes(graph: Graph, rows: Rows) -> Mapping[int, Range]:
+    """Return the range of every computed tensor over float32 [rows, inputs], and nothing else."""
+    found: dict[int, Range] = {}
+
+    def observe(index: int, value: npt.NDArray[Any]) -> None:
+        found[index] = wider(found.get(index), value)
+
+    Interpreter(write_tflite(graph), observe=True).run(rows, observe, _watched(graph))
+    return found
+
+
+def _watched(graph: Graph) -> tuple[int, ...]:
+    """Return the float tensors that somebody reads: XNNPACK keeps no others."""
+    used = {*graph.outputs, *(i for op in graph.ops for i in op.inputs)}
+    watched = dict.fromkeys([*graph.inputs, *(i for op in graph.ops for i in op.outputs if i in used)])
+    return tuple(i for i in watched if graph.tensors[i].dtype == "float32")
 
 
 def _readers(graph: Graph) -> dict[int, list[int]]:
@@ -111,11 +125,8 @@ class _Watch:
     def __init__(self, each: int) -> None:
         self.each = each
         self.kept: list[npt.NDArray[np.float32]] = []
-        self.halves: dict[int, Range] = {}
 
     def add(self, value: npt.NDArray[Any]) -> None:
-        half = len(self.kept) % 2
-        self.halves[half] = wider(self.halves.get(half), value)
         self.widen(value)
         flat = value.reshape(-1)
         step = max(1, -(-flat.size // self.each))

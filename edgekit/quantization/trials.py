@@ -14,26 +14,29 @@ from edgekit.graph import Graph
 from edgekit.progress import Progress
 from edgekit.quantization.clipping import FACTORS, clip_ranges, ranges_by_answers
 from edgekit.quantization.cost import affordable_rows
+from edgekit.quantization.coverage import choose_rows
 from edgekit.quantization.equalize import equalize
 from edgekit.quantization.ladder import RUNGS, Block, blocks, types_for
-from edgekit.quantization.ranges import Range, Statistics, calibrate
+from edgekit.quantization.ranges import Range, Statistics, calibrate, extremes
 from edgekit.quantization.rewrite import Types, rewrite
 from edgekit.quantization.rules import FIXED, RULES
 from edgekit.runtimes.litert import Interpreter
 
 Rows = npt.NDArray[np.float32]
 #: Ranges are judged on the other half of the rows: fewer rows say nothing, more only take time.
-MIN_HALF, MAX_JUDGED = 16, 250
+MIN_HALF, MAX_JUDGED = 16, 500
 #: From a graph, and the ranges of the tensors that int8 rounds, to the same graph with other weights.
 Tune = Callable[[Graph, Mapping[int, Range]], Graph]
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The rows that calibrate, and the edges of the declared ranges, float32 [rows, inputs] each."""
+    """The rows that calibrate, the edges of the declared ranges, and all the rows that the first were chosen from,
+    float32 [rows, inputs] each."""
 
     rows: Rows
     edges: Rows
+    pool: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,12 @@ class Trials:
         count = affordable_rows(graph, 2 * len(FACTORS) * len(used), MAX_JUDGED, 1)
         if count < MIN_HALF:  # a large model: one factor for all ranges
             used, count = {}, affordable_rows(graph, 2 * len(FACTORS), MAX_JUDGED)
-        rows = [self.calibration.rows[1 - i :: 2][:count] for i in (0, 1)]  # half i has every second row from i
+        # As it is with rows that nobody has seen: the ranges come from the furthest rows of one half, the other half as
+        # it is judges them. The first half and the last, not every second row: what drifts with time is seen.
+        pool = self.calibration.rows if self.calibration.pool is None else self.calibration.pool
+        parts, most = np.array_split(pool, 2), len(self.calibration.rows)
+        halves = [extremes(graph, choose_rows(graph, part, most)) for part in parts]
+        rows = [_even(parts[1 - i], count) for i in (0, 1)]
         float_model = Interpreter(write_tflite(graph))
         floats = [float_model.run(r) for r in rows]
         spread = np.maximum(np.concatenate(floats).std(axis=0), 1e-12)
@@ -98,7 +106,7 @@ class Trials:
             return float(np.mean(((answers - floats[half]) / spread) ** 2))
 
         self.progress("choosing ranges by the answers", 0, 0)
-        return ranges_by_answers(statistics, tuple(used), error)
+        return ranges_by_answers(halves, tuple(used), error)
 
     def prepared(self, rung: str, tune: Tune | None = None) -> tuple[Graph, Statistics]:
         """Return the float graph that a rung quantizes and what calibration saw of it."""
@@ -158,6 +166,11 @@ class Trials:
             errors = [_error(rewrite(graph, statistics, t), rows, floats) for t in (alone, without)]
             found.append(Contribution(block.name, block.kind, errors[0], errors[1], target[block.positions[0]]))
         return tuple(found)
+
+
+def _even(rows: Rows, count: int) -> Rows:
+    """Return at most `count` of the rows, at equal distances."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64)]
 
 
 def _error(graph: Graph, rows: Rows, floats: Rows) -> float:
