@@ -83,13 +83,14 @@ def export_made(
     calibration, evaluation, features = made.rows.calibration, made.rows.evaluation, made.rows.features
     _refuse(targets, model, quantized)
     called = config.name or _safe(model.name)
+    joined, newest = series_of(features, config, model.inputs)
     job = Job(
         model,
         quantized.graph,
         config,
         quantized.float_outputs,
         called,
-        features,
+        joined,
         quantized.outputs,
         evaluation,
         browser_times,
@@ -104,7 +105,6 @@ def export_made(
     manifest = _manifest(made, config, built, rows)
     manifest = _with_provenance(manifest, (calibration, evaluation), model, built)
     labels = evaluation.labels if config.task == "regression" else None  # elsewhere an RMSE against them means nothing
-    joined, newest = series_of(features, config, model.inputs)
     parts = slices(joined, evaluation.inputs[:, newest], quantized.float_outputs, quantized.outputs, labels)
     card = model_card.model_card(manifest, config.card, parts).encode()
     manifest = replace(manifest, card=entry(model_card.PATH, card, "card"))

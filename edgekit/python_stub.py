@@ -95,6 +95,8 @@ def _typed_dict(name: str, types: dict[str, str]) -> str:
 
 
 def _type(feature: Feature) -> str:
+    if feature.steps:
+        return "Sequence[float] | _Array"
     if feature.kind == "category" and feature.categories:
         return f"Literal[{', '.join(map(json.dumps, feature.categories))}] | float"
     return "float"
@@ -119,6 +121,8 @@ def _span(feature: Feature) -> str:
         return f"one of {', '.join(feature.categories)}"
     low, high = (f"{end:.7g}" for end in feature.range)
     kind = "a whole number" if feature.kind == "integer" else "a number"
+    if feature.steps:
+        kind = f"{feature.steps} numbers, the newest last, each"
     return f"{kind} from {low} to {high} {feature.unit}".rstrip()
 
 

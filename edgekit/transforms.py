@@ -3,7 +3,7 @@
 A model that was trained on log10 of a market's size answers in log10; its manifest says so, and clients give the
 size. The inverse is computed in float64 by additions, multiplications and divisions only, in one order, and rounded
 to float32: these IEEE 754 rounds alike everywhere, while the exp of a library does not. The same lines stand in
-wasm/js/transforms.js and in edgekit_client/lib/src/transforms.dart.
+wasm/js/transforms.js, templates/python/transforms.py and edgekit_client/lib/src/transforms.dart.
 """
 
 from __future__ import annotations

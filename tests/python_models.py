@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import shutil
 import subprocess
@@ -43,13 +43,11 @@ def wheel_of(bundle: Bundle) -> Path:
 
 @cache
 def module(name: str) -> ModuleType:
-    """One file of templates/python, without the package around it."""
-    spec = importlib.util.spec_from_file_location(f"edgekit_template_{name}", asset(f"templates/python/{name}.py"))
-    assert spec and spec.loader
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+    """One file of templates/python, as in a package whose __init__ is empty."""
+    package = ModuleType("edgekit_template")
+    package.__path__ = [str(asset("templates/python"))]
+    sys.modules.setdefault(package.__name__, package)
+    return importlib.import_module(f"{package.__name__}.{name}")
 
 
 @cache

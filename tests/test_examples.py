@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wasmtime
+from python_models import run_python, wheel_of
 
 from edgekit import verify as verifying
 from edgekit.cli import main
@@ -17,6 +19,7 @@ from edgekit.config import read_config
 from edgekit.errors import InputError
 from edgekit.export import Request, export
 from edgekit.gallery import Shown, gallery, pages
+from edgekit.manifest import places_of
 from edgekit.publish import Way, publish
 from edgekit.publishing.local_site import Hosted, LocalSite
 from edgekit.publishing.planning import Wish
@@ -24,6 +27,7 @@ from edgekit.publishing.site import LIVE
 from edgekit.runtimes.chromium import Browser
 from edgekit.server import Server
 from edgekit.store import Bundle
+from edgekit.transforms import inverse
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 #: What each of them is there to show, as its bundle has it; health_monitoring is the fixture `bundle`.
@@ -58,15 +62,35 @@ def test_an_example_trains_exports_and_is_exact(
     assert [line.split(":")[0] for line in said.splitlines()][-2:] == ["baselines", "trained"]
     (data,), (held,) = tmp_path.glob("calibration.*"), tmp_path.glob("evaluation.*")
     config = read_config(EXAMPLES / name / "edgekit.toml")
-    made = export(Request(tmp_path / "model.keras", data, tmp_path / "bundle", ("tflite", "wasm"), held), config)
+    made = export(
+        Request(tmp_path / "model.keras", data, tmp_path / "bundle", ("tflite", "wasm", "pyodide"), held), config
+    )
     manifest = made.bundle.manifest
     assert tuple(s.name for s in manifest.inputs) == inputs
     last = manifest.features[-1]
     assert (last.kind, last.steps, manifest.results[0].transform) == (kind, steps, transform)
-    report = verifying.verify(made.bundle, ("litert", "node"))
+    report = verifying.verify(made.bundle, ("litert", "node", "wasmtime"))
     assert {c.status for c in report.checks if c.runtime} <= {verifying.PASS, verifying.UNFIT, verifying.NOT_RUN}
-    assert {c.target for c in report.checks if c.status == verifying.PASS} == {"tflite", "wasm"}
+    assert {c.target for c in report.checks if c.status == verifying.PASS} == {"tflite", "wasm", "pyodide"}
+    the_python_package_speaks_the_users_units(made.bundle)
     assert made.made.warnings == () or "calibration rows are later" not in " ".join(made.made.warnings)
+
+
+def the_python_package_speaks_the_users_units(bundle: Bundle) -> None:
+    """Windows are lists, and a transform is undone, in CPython as in the page."""
+    rows, manifest = verifying.read_golden(bundle), bundle.manifest
+    some = [0, 1, 3, 4, 5]  # the third has the mean of a category, which nobody can give by name
+    named = [
+        {f.name: row[list(places)].tolist() if f.steps else float(row[places[0]]) for f, places in features}
+        for row in rows.inputs[some]
+        for features in [list(zip(manifest.features, places_of(manifest), strict=True))]
+    ]
+    package = manifest.targets["pyodide"].options["package"]
+    code = f"import {package} as m; print(json.dumps([m.predict(row, out_of_range='allow') for row in given]))"
+    found = run_python(code, [wheel_of(bundle), Path(wasmtime.__file__).parent.parent], given=named)
+    (result,) = manifest.results
+    expected = inverse(result.transform, rows.quantized[some, 0]).tolist()
+    assert found == [{result.name: value} for value in expected]
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,12 @@ ODD = [
     {"a": 1},
     -1e-5,
 ]
+#: Two features of three steps each.
+SERIES = [
+    {"name": "wind", "unit": "m/s", "kind": "number", "input": "x", "index": 0, "range": [0, 40], "steps": 3},
+    {"name": "hour", "unit": "", "kind": "integer", "input": "x", "index": 1, "range": [0, 23], "steps": 3},
+]
+SERIES_INPUTS = [{"name": "x", "shape": [1, 3, 2]}]
 #: The words of JavaScript, and those of Python for the same things.
 WORDS = {
     "an object by feature name or an array of": "a dict by feature name or a list of",
@@ -92,11 +98,25 @@ def rows_by_chance() -> list[list[Any]]:
     return rows
 
 
-def in_the_page(rows: list[list[Any]]) -> list[Any]:
+def series_by_chance() -> list[list[Any]]:
+    """Rows of series and policies: good steps, odd ones, and what is no series of three."""
+    chance = random.Random(1)
+    rows: list[list[Any]] = [[{"wind": [1, 2, 3]}, "reject"], [[1, 2, 3], "reject"]]
+    for _ in range(200):
+        values = [value if chance.random() < 0.85 else chance.choice(ODD) for value in (3.5, 7, 12, 0, 1, 23)]
+        named: dict[str, Any] = {"wind": values[:3], "hour": values[3:]}
+        if chance.random() < 0.2:
+            named["hour"] = chance.choice([5, [], [1, 2], [1, 2, 3, 4], "abc", None])
+        policy = chance.choice(["reject", "clamp", "allow"])
+        rows.append([values if chance.random() < 0.3 else named, policy])
+    return rows
+
+
+def in_the_page(inputs: list[Any], features: list[Any], rows: list[list[Any]]) -> list[Any]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("not run: Node is not installed")
-    question = json.dumps({"inputs": INPUTS, "features": FEATURES, "rows": rows})
+    question = json.dumps({"inputs": inputs, "features": features, "rows": rows})
     command = [node, "--input-type=module", "-e", SCRIPT % str(ROOT / "wasm/js/features.js")]
     answers = json.loads(subprocess.run(command, input=question, capture_output=True, text=True, check=True).stdout)
     for answer in answers:
@@ -105,20 +125,34 @@ def in_the_page(rows: list[list[Any]]) -> list[Any]:
     return answers
 
 
-def in_python(row: Any, policy: str) -> Any:
-    features = module("features")
-    try:
-        return np.frombuffer(features.Features(INPUTS, FEATURES).encode(row, policy), "<f4").tolist()
-    except features.InputError as error:
-        return {"field": error.field, "message": str(error)}
+def in_python(inputs: list[Any], features: list[Any], rows: list[list[Any]]) -> list[Any]:
+    own = module("features")
+    taken = own.Features(inputs, features)
+
+    def answer(row: Any, policy: str) -> Any:
+        try:
+            return np.frombuffer(taken.encode(row, policy), "<f4").tolist()
+        except own.InputError as error:
+            return {"field": error.field, "message": str(error)}
+
+    return [answer(*row) for row in rows]
 
 
-def test_it_checks_and_says_what_the_page_does() -> None:
-    rows = rows_by_chance()
-    answers = in_the_page(rows)
-    assert [in_python(*row) for row in rows] == answers
-    assert 100 < len([a for a in answers if isinstance(a, dict)]) < 380
-    assert len({a["message"] for a in answers if isinstance(a, dict)}) > 60
+@pytest.mark.parametrize(
+    ("inputs", "features", "rows", "messages"),
+    [
+        pytest.param(INPUTS, FEATURES, rows_by_chance(), 60, id="numbers, whole numbers and categories"),
+        pytest.param(SERIES_INPUTS, SERIES, series_by_chance(), 30, id="windows of time"),
+    ],
+)
+def test_it_checks_and_says_what_the_page_does(
+    inputs: list[Any], features: list[Any], rows: list[list[Any]], messages: int
+) -> None:
+    answers = in_the_page(inputs, features, rows)
+    assert in_python(inputs, features, rows) == answers
+    refused = [a["message"] for a in answers if isinstance(a, dict)]
+    assert len(rows) / 5 < len(refused) < len(rows)
+    assert len(set(refused)) > messages
 
 
 def test_every_problem_of_a_row_at_once() -> None:

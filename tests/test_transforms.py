@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dart import TEMPLATE, Dart, package_config
+from python_models import module
 
 from edgekit.transforms import TRANSFORMS, as_factor, inverse, own_unit
 
@@ -45,6 +46,12 @@ def test_the_inverse_is_the_nearest_float32(transform: str) -> None:
 
 def test_nothing_is_undone_where_nothing_was_done() -> None:
     assert inverse(None, values()).tobytes() == values().tobytes()
+
+
+def test_the_python_package_gives_the_same_bits() -> None:
+    own = module("transforms").inverse
+    found = {name: np.array([own(name, v) for v in values().tolist()], np.float32) for name in TRANSFORMS}
+    assert differing(found) == {}
 
 
 def answers(done: subprocess.CompletedProcess[str]) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from typing import Any
 from .engine import Engine, ModelError, choose_build
 from .features import Features, InputError
 from .files import fetch, fetch_now, read, read_checked
+from .transforms import inverse
 
 __all__ = ["FEATURES", "MODEL_NAME", "MODEL_VERSION", "RESULTS", "InputError", "ModelError"]
 __all__ += ["check", "describe", "load", "load_now", "predict", "predict_array", "predict_many"]
@@ -49,26 +50,28 @@ def predict(row: Any = None, /, *, out_of_range: str = "reject", **features: Any
 def predict_many(rows: Any, /, *, out_of_range: str = "reject") -> Any:
     """Predict several rows: dicts, flat rows, one flat array of all of them, or a NumPy array.
 
-    Returns a list of the results of each row, in the order of RESULTS; float32 [rows, results] where NumPy was given.
+    Returns a list of the results of each row, in the order of RESULTS and in their units; float32 [rows, results] where
+    NumPy was given.
     """
     answers = []
     for number, row in enumerate(_rows(rows)):
         try:
-            answers.append(_run(_FEATURES.encode(row, out_of_range)))
+            answers.append(_in_units(_run(_FEATURES.encode(row, out_of_range))))
         except InputError as error:
             raise InputError(f"row {number}: {error}", error.field) from None
     if not _is_numpy(rows):
-        return [_numbers(answer) for answer in answers]
-    return _table(b"".join(answers)).reshape(len(answers), sum(_OUTPUTS))
+        return answers
+    return _table(answers).reshape(len(answers), sum(_OUTPUTS))
 
 
 def predict_array(row: Any, /) -> Any:
     """Predict one flat row as it is: that each number is finite is checked, and no range.
 
-    Returns the results in the order of RESULTS: a list, or float32 [results] where NumPy was given.
+    Returns the model's own answers in the order of RESULTS, no `transform` undone: a list, or float32 [results] where
+    NumPy was given.
     """
-    answer = _run(_FEATURES.copy(row))
-    return _table(answer) if _is_numpy(row) else _numbers(answer)
+    answer = _numbers(_run(_FEATURES.copy(row)))
+    return _table(answer) if _is_numpy(row) else answer
 
 
 def check(
@@ -100,9 +103,9 @@ def _is_numpy(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "numpy"
 
 
-def _table(answer: bytes) -> Any:
+def _table(answers: Sequence[Any]) -> Any:
     numpy = importlib.import_module("numpy")  # it is there: the caller has an array of it
-    return numpy.frombuffer(bytearray(answer), "<f4")
+    return numpy.array(answers, "<f4")
 
 
 def _one(row: Any, features: Mapping[str, Any]) -> Any:
@@ -166,9 +169,17 @@ def _numbers(answer: bytes) -> list[float]:
     return list(struct.unpack(f"<{len(answer) // 4}f", answer))
 
 
+def _in_units(answer: bytes) -> list[float]:
+    """Return the numbers in the units of RESULTS."""
+    numbers = _numbers(answer)
+    if not RESULTS:
+        return numbers
+    return [inverse(result.get("transform"), value) for result, value in zip(RESULTS, numbers, strict=True)]
+
+
 def _named(answer: bytes) -> dict[str, Any]:
     """Return the results by name; a model with too many to name gives a list for each of its outputs."""
-    numbers = _numbers(answer)
+    numbers = _in_units(answer)
     if RESULTS:
         return {result["name"]: value for result, value in zip(RESULTS, numbers, strict=True)}
     named, start = {}, 0

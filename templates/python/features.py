@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
+
+from .transforms import single
 
 POLICIES = ("reject", "clamp", "allow")
 
@@ -21,12 +24,13 @@ class InputError(ValueError):
 
 
 class Field:
-    """One feature: its bounds as float32, the place of its number, and the labels of a category."""
+    """One feature: its bounds as float32, the places of its numbers (one, or one a step), and a category's labels."""
 
-    def __init__(self, feature: Mapping[str, Any], place: int) -> None:
+    def __init__(self, feature: Mapping[str, Any], places: Sequence[int]) -> None:
         self.name: str = feature["name"]
         self.unit: str = feature["unit"]
-        self.place = place
+        self.places = places
+        self.is_series = (feature.get("steps") or 1) > 1
         self.is_whole: bool = feature["kind"] != "number"
         self.range: tuple[float, float] = tuple(feature["range"])
         labels = feature.get("categories", []) if feature["kind"] == "category" else []
@@ -44,9 +48,9 @@ class Field:
         """Tell whether a value is a number that needs no second look."""
         return is_number(value) and self.low <= single(value) <= self.high and not (self.is_whole and value % 1)
 
-    def settle(self, value: Any, policy: str) -> float:
-        """Return the number to use; raises InputError that says what is wrong with the field."""
-        name = quoted([self.name])
+    def settle(self, value: Any, policy: str, step: int | None = None) -> float:
+        """Return the number to use, at a step of a series; raises InputError that says what is wrong with the field."""
+        name = quoted([self.name]) + ("" if step is None else f" at step {step + 1}")
         if self.labels:
             return self._category(value)
         if not is_number(value):
@@ -62,6 +66,15 @@ class Field:
         outside = self._with_unit(show(value))
         raise InputError(f"{name} is {outside}, outside the range {self.span()}", self.name)
 
+    def series(self, value: Any, policy: str) -> list[float]:
+        """Return the numbers of a series, the newest last; raises InputError that names the first wrong step."""
+        numbers = flat(value)
+        wanted = f"{len(self.places)} numbers, the newest last"
+        if numbers is None or len(numbers) != len(self.places):
+            given = show(value) if numbers is None else len(numbers)
+            raise InputError(f"{quoted([self.name])} must be {wanted}, not {given}", self.name)
+        return [n if self.fits(n) else self.settle(n, policy, step) for step, n in enumerate(numbers)]
+
     def _category(self, value: Any) -> float:
         if isinstance(value, str) and value in self.labels:
             return float(self.first + self.labels.index(value))
@@ -72,6 +85,8 @@ class Field:
 
     def expected(self) -> str:
         """Say what may be given."""
+        if self.is_series:
+            return f"{len(self.places)} numbers, the newest last"
         return f"one of {quoted(self.labels)}" if self.labels else f"a number from {self.span()}"
 
     def span(self) -> str:
@@ -91,7 +106,11 @@ class Features:
         for port in inputs:
             offsets[port["name"]] = self.count
             self.count += math.prod(port["shape"])
-        self.fields = [Field(f, offsets[f["input"]] + f["index"]) for f in features]
+        apart = Counter(f["input"] for f in features)  # the numbers of a step lie side by side
+        self.fields = []
+        for f in features:
+            first, stride = offsets[f["input"]] + f["index"], apart[f["input"]]
+            self.fields.append(Field(f, [first + step * stride for step in range(f.get("steps") or 1)]))
         self._by_name = {field.name: field for field in self.fields}
 
     def encode(self, row: Any, policy: str = "reject") -> bytes:
@@ -105,8 +124,9 @@ class Features:
             return self.copy(numbers)
         out = list(numbers)
         for field in self.fields:
-            if not field.fits(out[field.place]):
-                out[field.place] = field.settle(out[field.place], policy)
+            for step, place in enumerate(field.places):
+                if not field.fits(out[place]):
+                    out[place] = field.settle(out[place], policy, step if field.is_series else None)
         return self._pack(out)
 
     def problems(self, row: Mapping[str, Any], policy: str = "reject") -> list[InputError]:
@@ -115,7 +135,7 @@ class Features:
         found = [self._unknown(name) for name in row if name not in self._by_name]
         for field in self.fields:
             try:
-                self._value(field, row, policy)
+                self._values(field, row, policy)
             except InputError as error:
                 found.append(error)
         return found
@@ -127,26 +147,26 @@ class Features:
                 raise self._unknown(name)
         out = [0.0] * self.count
         for field in self.fields:
-            out[field.place] = self._value(field, row, policy)
+            for place, number in zip(field.places, self._values(field, row, policy), strict=True):
+                out[place] = number
         return out
 
-    def _value(self, field: Field, row: Mapping[str, Any], policy: str) -> float:
+    def _values(self, field: Field, row: Mapping[str, Any], policy: str) -> list[float]:
         if field.name not in row:
             raise InputError(f"{quoted([field.name])} is missing: give {field.expected()}", field.name)
         value = row[field.name]
-        return value if field.fits(value) else field.settle(value, policy)
+        if field.is_series:
+            return field.series(value, policy)
+        return [value if field.fits(value) else field.settle(value, policy)]
 
     def _flat(self, row: Any) -> Sequence[Any]:
-        if hasattr(row, "ravel"):  # numpy, of any shape
-            row = row.ravel()
-        if hasattr(row, "tolist"):  # that, array.array and memoryview
-            row = row.tolist()
-        if not isinstance(row, Sequence) or isinstance(row, (str, bytes)):
+        numbers = flat(row)
+        if numbers is None:
             what = f"a dict by feature name or a list of {self.count} numbers"
             raise InputError(f"the input must be {what}, not {show(row)}")
-        if len(row) != self.count:
-            raise InputError(f"the input must have {self.count} numbers, not {len(row)}")
-        return row
+        if len(numbers) != self.count:
+            raise InputError(f"the input must have {self.count} numbers, not {len(numbers)}")
+        return numbers
 
     def copy(self, row: Any) -> bytes:
         """Return a flat row as it is: only its length and that each value is a finite float32 is checked."""
@@ -176,6 +196,15 @@ class Features:
         return InputError(f"{show(name)} is not a feature of this model; {hint}", name if isinstance(name, str) else "")
 
 
+def flat(value: Any) -> Sequence[Any] | None:
+    """Return a list, an array, a memoryview or NumPy of any shape as a flat list; None where it is none of these."""
+    if hasattr(value, "ravel"):  # numpy, of any shape
+        value = value.ravel()
+    if hasattr(value, "tolist"):  # that, array.array and memoryview
+        value = value.tolist()
+    return value if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else None
+
+
 def is_number(value: Any) -> bool:
     """Tell whether a value is a number: Python's or NumPy's, not True or False."""
     return type(value) in (float, int) or (isinstance(value, Real) and not isinstance(value, bool))
@@ -185,14 +214,6 @@ def double(value: Any) -> float:
     """Return a number as Python's float, infinite where it is a larger int."""
     try:
         return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def single(value: Any) -> float:
-    """Return the nearest float32, infinite where there is none."""
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
