@@ -29,7 +29,7 @@ js: setup
 	node --test tests/js/
 
 pytest: setup firebase ray
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 arm: setup
 	sh scripts/setup_arm.sh

@@ -53,8 +53,8 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C; `announce` gets the URL once, when the server answers."""
     with Server(files, port, host, settings) as server:
-        announce(server.url)
         try:
+            announce(server.url)
             threading.Event().wait()
         except KeyboardInterrupt:
             return

@@ -46,7 +46,7 @@ RESULTS = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", r
 
 #: One command line for each command, run by tests/test_docs.py where model.keras, its data and bundle/ are.
 EXAMPLES: Mapping[str, str] = {
-    "init": "edgekit init --model model.keras --data calibration.npz --force",
+    "init": "edgekit init start/ --model model.keras --data calibration.npz",
     "inspect": "edgekit inspect bundle/tflite/model.tflite --json",
     "quantize": "edgekit quantize model.keras --data calibration.npz --out model.tflite --max-drop 1% --report",
     "export": "edgekit export model.keras --data calibration.npz --eval evaluation.npz --to wasm --out small/",
@@ -67,7 +67,7 @@ EXAMPLES: Mapping[str, str] = {
     "prune": "edgekit prune --site local --keep 5 --dry-run",
     "sweep": "edgekit sweep bundle/tflite/model.tflite --data calibration.npz --to tflite --out cells/",
     "run": "edgekit run --dry-run\nedgekit run --site local --channel preview",
-    "check": "edgekit check bundle/ --site local --folder not-yet",
+    "check": "edgekit check bundle/ --eval evaluation.npz --site local --folder not-yet",
     "check-data": "edgekit check-data calibration.npz --against bundle/",
     "bench run": "edgekit bench bundle/ --on tflite --pairs 2",
     "bench serve": "edgekit bench serve new/ --against bundle/ --lan",

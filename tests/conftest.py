@@ -91,7 +91,10 @@ def ort_bundle(exported: Exported, trained: Trained, tmp_path_factory: pytest.Te
     evaluation = made.rows.evaluation
     floats, outputs = exported.quantized.float_outputs, exported.quantized.outputs
     try:
-        job = Job(made.model, exported.quantized.graph, config, floats, outputs, evaluation, browser_times)
+        job = Job(
+            made.model, exported.quantized.graph, config, floats,
+            outputs=outputs, evaluation=evaluation, stopwatch=browser_times,
+        )  # fmt: skip
         built = TARGETS["ort"].build(job)
     except NotAvailable as error:
         pytest.skip(f"not run: {error}")

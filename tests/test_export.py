@@ -106,7 +106,7 @@ def test_an_operator_without_a_kernel_is_refused_by_name(tmp_path: Path) -> None
         export(request, Config())
     assert str(caught.value) == (
         "softplus.tflite: the target wasm cannot take ADD (layer p): its fused activation is TANH; "
-        "take it with --to tflite"
+        "take it with --to tflite,ort"
     )
     assert not (tmp_path / "bundle").exists()
     assert export(replace(request, targets=("tflite",)), Config()).bundle.manifest.targets.keys() == {"tflite"}
@@ -134,8 +134,8 @@ def test_a_tflite_file_goes_through_again(bundle: Bundle, trained: Trained, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--to", "coreml"], "there is no target 'coreml'; the targets are tflite, tfjs, wasm, pyodide", id="a target that does not exist"),
-        pytest.param(["--to", ","], "no target is given; the targets are tflite, tfjs, wasm, pyodide", id="no target"),
+        pytest.param(["--to", "coreml"], "there is no target 'coreml'; the targets are tflite, tfjs, wasm, pyodide, ort", id="a target that does not exist"),
+        pytest.param(["--to", ","], "no target is given; the targets are tflite, tfjs, wasm, pyodide, ort", id="no target"),
         pytest.param(["--data", "no.npz"], "no.npz: there is no such file; check the path of the data", id="no data"),
     ],
 )  # fmt: skip

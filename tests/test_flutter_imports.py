@@ -18,6 +18,7 @@ DIRECTIVE = re.compile(r"^(import|export)\s+'([^']+)'([^;]*);", re.MULTILINE)
 #: Names of the SDK's libraries that the template uses; those of dart:core need no import.
 SDK = {
     "dart:async": "Timer|Stream|StreamIterator|Completer|TimeoutException|unawaited|FutureOr",
+    "dart:collection": "ListBase",
     "dart:convert": "utf8|jsonDecode|jsonEncode|base64Decode|base64Encode|ascii",
     "dart:ffi": "DynamicLibrary",
     "dart:io": "File|Platform|HttpClient|HttpServer|Directory",

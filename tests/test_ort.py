@@ -172,7 +172,8 @@ def job_of(**options: object) -> Job:
     floats = Interpreter(write_tflite(graph)).run(rows)
     config = Config(targets=TargetsConfig(ort=OrtConfig(**options)))  # type: ignore[arg-type]
     labels = floats + 50 * np.ptp(floats) * np.random.default_rng(3).normal(size=floats.shape).astype(np.float32)
-    return Job(model, int8, config, floats, outputs, Dataset(rows, labels, (), "", Path("d.npz")))
+    evaluation = Dataset(rows, labels, (), "", Path("d.npz"))
+    return Job(model, int8, config, floats, outputs=outputs, evaluation=evaluation)
 
 
 @pytest.mark.usefixtures("runtime_files")

@@ -191,6 +191,7 @@ def test_an_int8_model_is_inspected(bin_folder: Path, work: Path) -> None:
         ("tfjs", False),
         ("wasm", True),
         ("pyodide", True),
+        ("ort", True),
     ]
 
 

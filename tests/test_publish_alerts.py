@@ -98,7 +98,7 @@ class TestWebhooks:
             texts = [json.loads(sent)["text"] for *_, sent in hook.asked]
         out, err = capsys.readouterr()
         assert texts[0].startswith("\u274c publish made on local\nnot published: there is no report of verify at ")
-        assert texts[1].startswith("\u2705 publish made on local\n15 added; ")
+        assert texts[1].startswith("\u2705 publish made on local\n16 added; ")
         assert "SECRET" not in out + err
 
 

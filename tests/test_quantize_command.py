@@ -69,7 +69,7 @@ def test_a_budget_that_does_not_hold_is_exit_code_1(
     [
         (["m.h5"], "m.h5 must end in .tflite; that is what is written"),
         (["m.tflite", "--max-drop", "much"], "--max-drop is 'much'; write a share such as 0.005 or \"0.5%\""),
-        (["m.tflite", "--to", "phone"], "there is no target 'phone'; the targets are tflite, tfjs, wasm, pyodide"),
+        (["m.tflite", "--to", "phone"], "there is no target 'phone'; the targets are tflite, tfjs, wasm, pyodide, ort"),
         (
             ["m.tflite", "--sparsity", "2"],
             "edgekit quantize: recipe: sparsity is 2; use a share from 0 to 0.99 such as 0.8",

@@ -46,10 +46,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verify": ("edgekit.cli.verify", "Run a bundle's golden rows through every target in its real runtime."),
     "serve": ("edgekit.cli.serve", "Serve a bundle's page, or a local site, on this machine."),
     "gallery": ("edgekit.cli.gallery", "Write one page of all models of a local site, with sizes, errors and speed."),
-    "ort-config": (
-        "edgekit.cli.ort_config",
-        "Write the operators that a smaller build of onnxruntime-web needs, and how to build it.",
-    ),
+    "ort-config": ("edgekit.cli.ort_config", "Write what a smaller build of onnxruntime-web needs."),
     "publish": ("edgekit.cli.publish", "Publish a bundle on a hosting site, all at once."),
     "canary": ("edgekit.cli.canary", "Make the canary of a model stable, or end it: a release of one small file."),
     "promote": ("edgekit.cli.promote", "Release to live the very version that a preview channel shows."),

@@ -19,7 +19,7 @@ from edgekit.store import open_bundle
 @click.option("--out", type=PATH, metavar="FILE", help="The configuration to write; else BUNDLE.ort.config.")
 @json_option
 def command(bundle: Path, out: Path | None, as_json: bool) -> None:
-    """Write the operators that a smaller build of onnxruntime-web needs, and how to build it."""
+    """Write what a smaller build of onnxruntime-web needs."""
     file = out or bundle.with_name(f"{bundle.name}.ort.config")
     reduced = ort_config(open_bundle(bundle), file)
     write(file, reduced.config.encode())
