@@ -209,7 +209,7 @@ def command(  # noqa: PLR0913, PLR0917 -- a parameter for each option
         click.echo(f"Chromium {version}{', AVX-VNNI off' if no_vnni else ''}")
         print_results(results, seconds, threads)
     if not has_onnx:
-        click.echo("onnxruntime-web: not run, tf2onnx is not installed (the extra onnx)", err=True)
+        click.echo("onnxruntime-web: not run, tf2onnx is not installed (pip install tf2onnx)", err=True)
     for line in failed:
         click.echo(line, err=True)
     return 1 if failed else 0

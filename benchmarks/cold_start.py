@@ -92,7 +92,7 @@ def stacks(bundle: Bundle, folder: Path, build: str) -> list[Stack]:
         paths = [f.path for role in ("script", "model", "weights") for f in targets["tfjs"].files if f.role == role]
         found.append(_stack("TF.js", "tfjs", {f"/bundle/{path}": bundle.read(path) for path in paths}))
     if importlib.util.find_spec("tf2onnx") is None:
-        click.echo("onnxruntime-web: not run, tf2onnx is not installed (the extra onnx)", err=True)
+        click.echo("onnxruntime-web: not run, tf2onnx is not installed (pip install tf2onnx)", err=True)
     elif onnx := onnx_models(bundle.read(model), folder):
         runtime = {path: file.read_bytes() for path, file in runtime_files(folder).items()}
         found.append(_stack(ONNX, "tflite", runtime | {"/model.onnx": onnx[ONNX].read_bytes()}))

@@ -26,7 +26,7 @@ def runtime_files(folder: Path) -> dict[str, Path]:
 def onnx_models(tflite: bytes, folder: Path) -> dict[str, Path]:
     """Write each of VARIANTS that the converter can make of a .tflite into a folder; return contender -> file.
 
-    Raises NotAvailable where tf2onnx is not installed (the extra onnx).
+    Raises NotAvailable where tf2onnx is not installed (pip install tf2onnx).
     """
     if importlib.util.find_spec("tf2onnx") is None:
         raise NotAvailable("onnxruntime-web is not run: tf2onnx is not installed")
