@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "rollback": ("edgekit.cli.rollback", "Make an older version of a site live again; nothing is uploaded."),
     "prune": ("edgekit.cli.prune", "Delete old versions that no channel shows."),
-    "run": ("edgekit.cli.run", "Walk from new rows to a published bundle by edgekit.toml; do again only what changed."),
+    "run": ("edgekit.cli.run", "Walk from new rows to a published bundle; do again only what changed."),
     "check": (
         "edgekit.cli.check",
         "Hold a bundle to [gate] and to the published one; write the report that publish asks for.",

@@ -49,7 +49,7 @@ def command(
     config_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Walk from new rows to a published bundle by edgekit.toml; do again only what changed."""
+    """Walk from new rows to a published bundle; do again only what changed."""
     hooks = webhooks(webhook)
     file = config_file or Path(FILE_NAME)
     config = read_config(file)
