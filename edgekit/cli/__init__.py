@@ -59,7 +59,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("edgekit.cli.run", "Walk from new rows to a published bundle; do again only what changed."),
     "check": (
         "edgekit.cli.check",
-        "Hold a bundle to [gate] and to the published one; write the report that publish asks for.",
+        "Hold a bundle to [gate]; write the signed report that publish asks for.",
     ),
     "check-data": ("edgekit.cli.check_data", "Look at new rows before training: schema, units, ranges, age."),
     "bench": ("edgekit.cli.bench", "Measure a bundle where it runs, and judge it against another."),

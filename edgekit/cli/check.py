@@ -53,7 +53,7 @@ def command(
     config_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Hold a bundle to [gate] and to the published one; write the report that publish asks for."""
+    """Hold a bundle to [gate]; write the signed report that publish asks for."""
     config = find_config(config_file)
     opened = open_bundle(bundle)
     with progress_bar() as progress, ExitStack() as stack:
